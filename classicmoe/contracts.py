@@ -1,0 +1,232 @@
+"""What a gate, an expert family and a block of rows promise to each other.
+
+A *component* (gate or expert family) holds hyperparameters only. Its *parameters* travel as a NamedTuple of arrays
+with the expert axis first; its *statistics* are a NamedTuple of plain sums over rows. The engine adds the statistics
+of blocks and never looks inside; a component never learns where the rows are.
+
+Scales: inside the engine columns are centred and scaled and responses standardised (:class:`Design`,
+:class:`Response`); ``to_raw`` and ``from_raw`` translate the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Step = Literal["full", "half", "safe"]
+Parameters = Any  # a NamedTuple of arrays, expert axis first
+Statistics = Any  # a NamedTuple of arrays, each a sum over rows
+
+
+class Design(NamedTuple):
+    """Which columns of a table a component sees, and how they are centred and scaled.
+
+    ``columns`` are indices into table number ``table``; the intercept comes first and is not among them.
+    ``n_columns`` counts the columns before constant and collinear ones were left out (``kept`` are the others).
+    """
+
+    table: int
+    columns: NDArray[np.intp]
+    center: Array
+    scale: Array
+    kept: NDArray[np.intp]
+    n_columns: int
+
+    @property
+    def width(self) -> int:
+        """Number of columns with the intercept."""
+        return len(self.columns) + 1
+
+    def to_raw(self, coef: Array) -> Array:
+        """Translate (..., width) coefficients of scaled columns to (..., 1 + n_columns) of the raw ones."""
+        raw = np.zeros((*coef.shape[:-1], 1 + self.n_columns))
+        slopes = coef[..., 1:] / self.scale
+        raw[..., 1 + self.kept] = slopes
+        raw[..., 0] = coef[..., 0] - slopes @ self.center
+        return raw
+
+    def from_raw(self, raw: Array) -> Array:
+        """Translate raw coefficients back; coefficients of columns that were left out are ignored."""
+        slopes = raw[..., 1 + self.kept]
+        intercept = raw[..., :1] + (slopes @ self.center)[..., None]
+        return np.concatenate([intercept, slopes * self.scale], axis=-1)
+
+
+class Response(NamedTuple):
+    """Location and scale (q,) with which responses are standardised inside the engine."""
+
+    center: Array
+    scale: Array
+
+
+class Ground(NamedTuple):
+    """Sums over all rows that do not depend on the parameters, taken once per fit.
+
+    ``gate_gram`` (p_gate, p_gate), ``expert_gram`` (p_expert, p_expert), ``expert_cross`` (q, p_expert) and
+    ``response_gram`` (q, q) are weighted cross products of the scaled columns and responses; ``floor`` is the lowest
+    variance an expert may have, in units of the (standardised) response.
+    """
+
+    rows: int
+    weight: float
+    gate_gram: Array
+    expert_gram: Array
+    expert_cross: Array
+    response_gram: Array
+    floor: float
+
+
+class Block(Protocol):
+    """One chunk of rows as components see it: expert-major, float64, rows contiguous."""
+
+    gate_columns: Array  # (p_gate, m), first row ones
+    expert_columns: Array  # (p_expert, m), first row ones
+    y: Array  # (q, m)
+    weight: Array  # (m,)
+
+    def scratch(self, name: str, rows: int) -> Array:
+        """Return a reusable (rows, m) array."""
+        ...
+
+    def once(self, name: str, params: Parameters, compute: Callable[[], Array]) -> Array:
+        """Return ``compute()``, computed once for this block and these parameters."""
+        ...
+
+
+class Gate(Protocol):
+    """p(expert | x)."""
+
+    joint: bool
+
+    def start(self, n_experts: int, width: int) -> Parameters:
+        """Return parameters that treat all experts alike."""
+        ...
+
+    def log_prob(self, params: Parameters, block: Block) -> Array:
+        """Return log p(expert | x), (K, m)."""
+        ...
+
+    def statistics(self, params: Parameters, block: Block, resp: Array) -> Statistics:
+        """Return additive statistics; each column of ``resp`` (K, m) sums to the row's weight."""
+        ...
+
+    def update(self, params: Parameters, statistics: Statistics, ground: Ground, step: Step = "full") -> Parameters:
+        """Return the next parameters; ``"safe"`` cannot lower the objective."""
+        ...
+
+    def penalty(self, params: Parameters) -> float:
+        """Return what is subtracted from the log-likelihood."""
+        ...
+
+    def score(self, params: Parameters, statistics: Statistics) -> Array:
+        """Return the derivative of the penalised log-likelihood in the packed parameters, (n_free,)."""
+        ...
+
+    def scores(self, params: Parameters, block: Block, resp: Array) -> Array:
+        """Return the rows' derivatives of the log-likelihood in the packed parameters, (m, n_free)."""
+        ...
+
+    def n_free(self, params: Parameters) -> int:
+        """Return the number of free parameters."""
+        ...
+
+    def pack(self, params: Parameters) -> Array:
+        """Return the free parameters as an unconstrained vector."""
+        ...
+
+    def unpack(self, vector: Array, like: Parameters) -> Parameters:
+        """Invert :meth:`pack`; ``like`` gives the shapes."""
+        ...
+
+    def permute(self, params: Parameters, order: NDArray[np.intp]) -> Parameters:
+        """Return the parameters with experts in another order."""
+        ...
+
+    def to_raw(self, params: Parameters, design: Design) -> Parameters:
+        """Translate to the user's units."""
+        ...
+
+    def from_raw(self, params: Parameters, design: Design) -> Parameters:
+        """Translate from the user's units."""
+        ...
+
+
+class Expert(Protocol):
+    """p(y | x, expert); the methods it shares with a gate mean the same."""
+
+    def start(self, n_experts: int, ground: Ground) -> Parameters:
+        """Return the pooled fit, the same for all experts."""
+        ...
+
+    def log_density(self, params: Parameters, block: Block) -> Array:
+        """Return log p(y | x, expert), (K, m)."""
+        ...
+
+    def mean(self, params: Parameters, block: Block) -> Array:
+        """Return E[y | x, expert], (K, q, m)."""
+        ...
+
+    def spread(self, params: Parameters) -> Array:
+        """Return a scale per expert, (K,), for recognising spikes."""
+        ...
+
+    def at_floor(self, params: Parameters, ground: Ground) -> NDArray[np.bool_]:
+        """Return which experts sit on the floor of their scale, (K,)."""
+        ...
+
+    def statistics(self, params: Parameters, block: Block, resp: Array) -> Statistics:
+        """Return additive statistics."""
+        ...
+
+    def update(self, params: Parameters, statistics: Statistics, ground: Ground, step: Step = "full") -> Parameters:
+        """Return the next parameters."""
+        ...
+
+    def penalty(self, params: Parameters) -> float:
+        """Return what is subtracted from the log-likelihood."""
+        ...
+
+    def score(self, params: Parameters, statistics: Statistics) -> Array:
+        """Return the derivative of the penalised log-likelihood in the packed parameters."""
+        ...
+
+    def scores(self, params: Parameters, block: Block, resp: Array) -> Array:
+        """Return the rows' derivatives of the log-likelihood, (m, n_free)."""
+        ...
+
+    def n_free(self, params: Parameters) -> int:
+        """Return the number of free parameters."""
+        ...
+
+    def pack(self, params: Parameters) -> Array:
+        """Return the free parameters as an unconstrained vector."""
+        ...
+
+    def unpack(self, vector: Array, like: Parameters) -> Parameters:
+        """Invert :meth:`pack`."""
+        ...
+
+    def permute(self, params: Parameters, order: NDArray[np.intp]) -> Parameters:
+        """Return the parameters with experts in another order."""
+        ...
+
+    def to_raw(self, params: Parameters, design: Design, response: Response) -> Parameters:
+        """Translate to the user's units."""
+        ...
+
+    def from_raw(self, params: Parameters, design: Design, response: Response) -> Parameters:
+        """Translate from the user's units."""
+        ...
+
+
+def unpack_symmetric(packed: Array, width: int) -> Array:
+    """Turn (..., width(width+1)/2) packed upper triangles into (..., width, width) symmetric matrices."""
+    i, j = np.triu_indices(width)
+    full = np.empty((*packed.shape[:-1], width, width))
+    full[..., i, j] = packed
+    full[..., j, i] = packed
+    return full

@@ -1,0 +1,77 @@
+"""The block of rows that a worker fills anew for every chunk, with its scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from classicmoe.contracts import Array, Design, Parameters, Response
+from classicmoe.em.source import Chunk
+
+
+class RowBlock:
+    """One chunk of rows, expert-major: centred and scaled columns with the intercept first, responses, weights.
+
+    Buffers are allocated once per worker for the largest chunk; X itself is never copied, converted or centred.
+    """
+
+    def __init__(self, gate_design: Design, expert_design: Design, response: Response, rows: int):
+        self._designs = (gate_design, expert_design)
+        self._same = _same_columns(gate_design, expert_design)
+        self._response = response
+        self._rows = rows
+        self._buffers: dict[str, Array] = {}
+        self._done: dict[str, tuple[Parameters, Array]] = {}
+        self.m = 0
+
+    def load(self, chunk: Chunk) -> RowBlock:
+        """Fill the block with a chunk of rows."""
+        self.m = len(chunk.y)
+        self._done.clear()
+        self.weight = self.scratch("weight", 1)[0]
+        self.weight[:] = 1.0 if chunk.weight is None else chunk.weight
+        empty = None if chunk.weight is None or self.weight.all() else self.weight == 0.0
+        self.expert_columns = self._columns("expert columns", self._designs[1], chunk, empty)
+        self.gate_columns = (
+            self.expert_columns if self._same else self._columns("gate columns", self._designs[0], chunk, empty)
+        )
+        self.y = self.scratch("y", len(self._response.center))
+        np.subtract(chunk.y.T, self._response.center[:, None], out=self.y)
+        self.y /= self._response.scale[:, None]
+        if empty is not None:
+            self.y[:, empty] = 0.0
+        return self
+
+    def _columns(self, name: str, design: Design, chunk: Chunk, empty: np.ndarray | None) -> Array:
+        out = self.scratch(name, design.width)
+        out[0] = 1.0
+        table = chunk.tables[design.table]
+        if len(design.columns) != table.shape[1]:
+            table = table[:, design.columns]
+        np.subtract(table.T, design.center[:, None], out=out[1:])
+        out[1:] *= (1.0 / design.scale)[:, None]
+        if empty is not None:
+            # A row of weight zero must not matter, whatever it holds; 0 * inf would.
+            out[1:, empty] = 0.0
+        return out
+
+    def scratch(self, name: str, rows: int) -> Array:
+        """Return a reusable contiguous (rows, m) array."""
+        buffer = self._buffers.get(name)
+        if buffer is None or len(buffer) < rows * self.m:
+            buffer = self._buffers[name] = np.empty(rows * self._rows)
+        return buffer[: rows * self.m].reshape(rows, self.m)
+
+    def once(self, name: str, params: Parameters, compute: Callable[[], Array]) -> Array:
+        """Return ``compute()``, computed once for this chunk and these parameters."""
+        known = self._done.get(name)
+        if known is not None and known[0] is params:
+            return known[1]
+        value = compute()
+        self._done[name] = (params, value)
+        return value
+
+
+def _same_columns(a: Design, b: Design) -> bool:
+    return a.table == b.table and np.array_equal(a.columns, b.columns)

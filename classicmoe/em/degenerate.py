@@ -1,0 +1,44 @@
+"""Experts that collapse: at the floor of their scale, without rows, or on a spike of a few rows.
+
+The likelihood of a Gaussian mixture is unbounded: an expert that interpolates a few rows raises it without limit.
+Solutions at the floor lose to all others; spikes above the floor are recognised and never called trustworthy.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classicmoe.contracts import Array, Ground
+from classicmoe.em.mixture import Mixture, MixtureParameters
+
+SPIKE_SCALE = 0.05  # of the largest expert's scale
+ROWS_PER_COEFFICIENT = 5.0
+
+
+class Weak(NamedTuple):
+    """An expert that stands on few rows; ``spike`` when its scale is out of line as well."""
+
+    expert: int
+    rows: float
+    coefficients: int
+    spike: bool
+
+
+def collapsed(mixture: Mixture, params: MixtureParameters, mass: Array, ground: Ground) -> NDArray[np.bool_]:
+    """Return which experts are at the floor of their scale or starved of rows, (K,)."""
+    if len(mass) == 1:
+        return np.zeros(1, dtype=bool)
+    needed = max(ground.expert_gram.shape[0] + 2.0, 1e-3 * ground.weight)
+    return np.asarray(mixture.expert.at_floor(params.expert, ground) | (mass < needed))
+
+
+def weak_experts(mixture: Mixture, params: MixtureParameters, mass: Array, ground: Ground) -> list[Weak]:
+    """Return the experts that stand on fewer than five rows per coefficient (intercept included)."""
+    width = ground.expert_gram.shape[0]
+    spread = mixture.expert.spread(params.expert)
+    few = mass < ROWS_PER_COEFFICIENT * width
+    spike = few & (spread < SPIKE_SCALE * spread.max())
+    return [Weak(int(k), float(mass[k]), width, bool(spike[k])) for k in np.flatnonzero(few)]

@@ -1,0 +1,247 @@
+"""Many starts, one result: run them, recognise duplicates and collapses, and say how often the best was reached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from classicmoe.contracts import Array
+from classicmoe.em.degenerate import Weak, weak_experts
+from classicmoe.em.loop import Climb, Control, Outcome
+from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.problem import Problem, Triple
+from classicmoe.em.sample import Sample
+from classicmoe.em.source import CHUNK, Source
+from classicmoe.em.starts import from_responsibilities, make_start
+from classicmoe.em.status import Status
+from classicmoe.em.survey import Survey
+
+SHORT = Control(tol=1e-6, max_iter=100)
+MANY_ROWS = 100_000  # above, only the best short runs are carried on
+REFINED = 5
+REACHED = 0.01  # log-likelihood units
+RESEEDS = 2
+
+
+@dataclass(frozen=True)
+class Run:
+    """One start and what became of it."""
+
+    number: int
+    kind: str
+    status: Status
+    objective: float
+    n_passes: int = 0
+    seconds: float = 0.0
+    path: list[float] = field(default_factory=list)
+    triple: Triple | None = None
+    gradient_norm: float = np.nan
+    weak: list[Weak] = field(default_factory=list)
+    reached: bool = False
+    reseeded: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the start was run to its end on all rows and did not collapse."""
+        return self.status in (Status.CONVERGED, Status.MAX_ITER, Status.STALLED)
+
+    @property
+    def suspect(self) -> bool:
+        """Whether the solution rests on a spike."""
+        return any(weak.spike for weak in self.weak)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The best run and all of them."""
+
+    best: Run
+    runs: list[Run]
+    interrupted: bool = False
+
+
+class MultiStart:
+    """Runs starts of one mixture on one source of rows.
+
+    Parameters are plain: the mixture, its rows, their survey and sample, K, when to stop, how many starts.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        source: Source,
+        survey: Survey,
+        sample: Sample,
+        n_experts: int,
+        control: Control,
+        *,
+        n_refine: int | None = None,
+        kind: str = "auto",
+        n_workers: int = 1,
+        report: Callable[[Run], None] | None = None,
+    ):
+        self.mixture, self.source, self.survey, self.sample = mixture, source, survey, sample
+        self.n_experts, self.control, self.kind, self.report = n_experts, control, kind, report
+        large = survey.ground.rows > MANY_ROWS
+        self.n_refine = n_refine if n_refine is not None else (REFINED if large else None)
+        # Threads share the chunks of a large table, or the starts of a small one.
+        self.chunk_workers = n_workers if survey.ground.rows > 4 * CHUNK else 1
+        self.start_workers = 1 if self.chunk_workers > 1 else n_workers
+
+    def run(self, seeds: list[np.random.SeedSequence], given: Sequence[MixtureParameters] = ()) -> Fit:
+        """Run the given parameters and one start per seed; on Ctrl-C return what has ended."""
+        runs: list[Run] = []
+        interrupted = False
+        try:
+            for run in self._all_runs(seeds, given):
+                runs.append(run)
+                if self.report is not None:
+                    self.report(run)
+        except KeyboardInterrupt:
+            if not any(run.triple is not None and run.status is not Status.CUT for run in runs):
+                raise
+            interrupted = True
+        best = max((run for run in runs if run.triple is not None), key=_merit)
+        return Fit(best, self._compare(runs, best), interrupted)
+
+    def _all_runs(self, seeds: list[np.random.SeedSequence], given: Sequence[MixtureParameters]) -> Iterable[Run]:
+        plans = self._plans(seeds, given)
+        unique, duplicates = self._without_duplicates(plans)
+        yield from duplicates
+        if self.n_refine is None or len(unique) <= self.n_refine:
+            yield from self._map(lambda plan: self._climb(*plan), unique)
+            return
+        short = list(self._map(lambda plan: self._climb(*plan, short=True), unique))
+        ranked = sorted(short, key=_merit, reverse=True)
+        for run in ranked[self.n_refine :]:
+            yield replace(run, status=Status.CUT)
+        carried = [(r.number, r.kind, r.triple.params) for r in ranked[: self.n_refine] if r.triple is not None]
+        yield from self._map(lambda plan: self._climb(*plan), carried)
+
+    def _map(self, function: Callable[[Any], Run], items: list[Any]) -> Iterable[Run]:
+        if self.start_workers == 1:
+            yield from map(function, items)
+            return
+        with ThreadPoolExecutor(self.start_workers) as pool:
+            yield from pool.map(function, items)
+
+    def _plans(
+        self, seeds: list[np.random.SeedSequence], given: Sequence[MixtureParameters]
+    ) -> list[tuple[int, str, MixtureParameters]]:
+        problem = self._problem(short=True)
+        plans = [(-1 - i, "given", params) for i, params in enumerate(given)]
+        for number, seed in enumerate(seeds):
+            rng = np.random.default_rng(seed)
+            start = make_start(problem, self.sample, self.n_experts, number, rng, self.kind)
+            plans.append((number, start.kind, start.params))
+        return plans
+
+    def _without_duplicates(
+        self, plans: list[tuple[int, str, MixtureParameters]]
+    ) -> tuple[list[tuple[int, str, MixtureParameters]], list[Run]]:
+        """Set aside starts that equal an earlier one up to the order of experts."""
+        unique: list[tuple[int, str, MixtureParameters]] = []
+        known: list[Array] = []
+        duplicates = []
+        for number, kind, params in plans:
+            vector = self.mixture.pack(self.mixture.permute(params, _order_by_expert(self.mixture, params)))
+            if any(np.allclose(vector, other, rtol=1e-7, atol=1e-9) for other in known):
+                duplicates.append(Run(number, kind, Status.DUPLICATE, -np.inf))
+            else:
+                known.append(vector)
+                unique.append((number, kind, params))
+        return unique, duplicates
+
+    def _problem(self, short: bool = False) -> Problem:
+        source = self.sample.source if short else self.source
+        return Problem(self.mixture, source, self.survey, 1 if short else self.chunk_workers)
+
+    def _climb(self, number: int, kind: str, params: MixtureParameters, short: bool = False) -> Run:
+        began = time.perf_counter()
+        problem = self._problem(short)
+        control = SHORT if short else self.control
+        outcome = Climb(problem, control).run(problem.evaluate(params))
+        passes, reseeded = outcome.n_passes, 0
+        # A short run that collapses is given up; a long one gets its expert re-seeded where the fit is worst.
+        while not short and outcome.status is Status.DEGENERATE and reseeded < RESEEDS and passes < control.max_iter:
+            reseeded += 1
+            again = self._reseed(outcome)
+            left = control._replace(max_iter=control.max_iter - passes)
+            outcome = Climb(problem, left).run(problem.evaluate(again))
+            passes += outcome.n_passes
+        problem.workers.close()
+        triple = outcome.triple
+        weak = weak_experts(self.mixture, triple.params, triple.mass, self.survey.ground)
+        return Run(
+            number,
+            kind,
+            outcome.status,
+            triple.objective,
+            passes,
+            time.perf_counter() - began,
+            outcome.path,
+            triple,
+            outcome.gradient_norm,
+            weak,
+            reseeded=reseeded,
+        )
+
+    def _reseed(self, outcome: Outcome) -> MixtureParameters:
+        """Give a collapsed expert the 5 % of the rows that the fit explains worst."""
+        problem = self._problem(short=True)
+        block, params = self.sample.block, outcome.triple.params
+        resp, _, top, log_total = self.mixture.e_step(params, block)
+        resp = resp / block.weight
+        density = top + log_total
+        order = np.argsort(density, kind="stable")
+        worst = order[np.cumsum(block.weight[order]) <= 0.05 * block.weight.sum()]
+        lost = int(np.argmin(self.mixture.expert.spread(params.expert) * outcome.triple.mass))
+        resp[lost] = 0.0
+        resp[:, worst] *= 0.1
+        resp[lost, worst] = 0.9
+        resp += 1e-12
+        return from_responsibilities(problem, resp / resp.sum(axis=0))
+
+    def _compare(self, runs: list[Run], best: Run) -> list[Run]:
+        """Mark the runs that reached the best: same objective and same partition of the sample."""
+        problem = self._problem(short=True)
+        assert best.triple is not None
+        reference = problem.labels(best.triple.params)
+
+        def reached(run: Run) -> bool:
+            if run is best:
+                return True
+            if run.triple is None or not run.finished or abs(run.objective - best.objective) > REACHED:
+                return False
+            labels = problem.labels(run.triple.params)
+            return same_partition(reference, labels, self.sample.weight, self.n_experts)
+
+        marked = [replace(run, reached=reached(run)) for run in runs]
+        return sorted(marked, key=lambda run: run.number)
+
+
+def same_partition(a: NDArray[np.intp], b: NDArray[np.intp], weight: Array, n_experts: int) -> bool:
+    """Return whether two labellings agree, up to names, on 99 % of the weight."""
+    table = np.zeros((n_experts, n_experts))
+    np.add.at(table, (a, b), weight)
+    rows, columns = linear_sum_assignment(-table)
+    return bool(table[rows, columns].sum() >= 0.99 * weight.sum())
+
+
+def _merit(run: Run) -> tuple[bool, bool, float]:
+    """Any regular solution before any spike, any spike before any collapse, then the objective."""
+    return run.status is not Status.DEGENERATE, not run.suspect, run.objective
+
+
+def _order_by_expert(mixture: Mixture, params: MixtureParameters) -> NDArray[np.intp]:
+    """Order experts by a number that does not depend on their order."""
+    n_experts = len(params.expert[0])
+    keys = [np.round(np.ravel(params.expert[0][k]), 9) for k in range(n_experts)]
+    return np.array(sorted(range(n_experts), key=lambda k: tuple(keys[k])), dtype=np.intp)

@@ -1,0 +1,157 @@
+"""Where the rows are: arrays in memory or on disk, or batches that can be read again and again.
+
+A source hands out *tasks*: short lists of chunks of at most :data:`CHUNK` rows, always cut at the same places, so
+that sums do not depend on how many threads add them up. Nothing outside ``em`` knows where the rows are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from classicmoe.contracts import Array
+from classicmoe.exceptions import DataError
+
+CHUNK = 8192
+TASKS = 64  # an array is cut into about this many tasks at most; enough for any sensible number of threads
+
+
+class Chunk(NamedTuple):
+    """Rows as they lie: tables (m, d) of any float type, responses (m, q) and weights (m,) or None."""
+
+    tables: tuple[Array, ...]
+    y: Array
+    weight: Array | None
+
+
+class Source(Protocol):
+    """Rows that can be read any number of times, in the same order."""
+
+    chunk_rows: int
+
+    def tasks(self) -> Iterator[list[Chunk]]:
+        """Yield the rows, always cut alike."""
+        ...
+
+
+class ArraySource:
+    """Rows of arrays (or memory maps); only slices are ever taken."""
+
+    def __init__(self, tables: tuple[Array, ...], y: Array, weight: Array | None = None, chunk_rows: int = CHUNK):
+        self.tables = tables
+        self.y = y if y.ndim == 2 else y[:, None]
+        self.weight = weight
+        self.n_rows = len(self.y)
+        self.chunk_rows = min(chunk_rows, max(1, self.n_rows))
+
+    def _chunk(self, start: int) -> Chunk:
+        rows = slice(start, min(start + self.chunk_rows, self.n_rows))
+        weight = None if self.weight is None else self.weight[rows]
+        return Chunk(tuple(table[rows] for table in self.tables), self.y[rows], weight)
+
+    def tasks(self) -> Iterator[list[Chunk]]:
+        """Yield lists of chunks."""
+        starts = range(0, self.n_rows, self.chunk_rows)
+        per_task = -(-len(starts) // TASKS)
+        for first in range(0, len(starts), per_task):
+            yield [self._chunk(start) for start in starts[first : first + per_task]]
+
+    def take(self, rows: np.ndarray) -> Chunk:
+        """Return the given rows as one chunk."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Chunk(tuple(table[rows] for table in self.tables), self.y[rows], weight)
+
+
+class Batches:
+    """Rows that arrive in batches and can be read again: pass one to ``fit`` in the place of ``X``.
+
+    Parameters
+    ----------
+    batches : iterable or callable
+        A re-iterable of ``(X, y)`` or ``(X, y, weight)`` with any numbers of rows, or a callable that returns a fresh
+        iterator over them. Every pass of EM reads it once. A generator is refused: it can be read only once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from classicmoe import Batches, MoERegressor, load_dataset
+    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> parts = [(X[i : i + 30], y[i : i + 30]) for i in range(0, len(X), 30)]
+    >>> m = MoERegressor(2, random_state=0).fit(Batches(parts))
+    >>> whole = MoERegressor(2, random_state=0).fit(X, y)
+    >>> bool(np.isclose(m.log_likelihood_, whole.log_likelihood_))
+    True
+    """
+
+    def __init__(self, batches: Iterable[Any] | Callable[[], Iterable[Any]]):
+        if not callable(batches) and iter(batches) is batches:
+            raise DataError(
+                "Batches got an iterator that can be read only once, but every pass reads all rows. "
+                "Pass a list, an object whose __iter__ starts anew, or a function that returns a fresh iterator."
+            )
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
+        """Iterate over (X, y, weight or None)."""
+        source = self.batches() if callable(self.batches) else self.batches
+        for batch in source:
+            if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+                raise DataError("Every batch must be a tuple (X, y) or (X, y, weight).")
+            X, y, *rest = batch
+            yield X, y, (rest[0] if rest else None)
+
+
+class StreamSource:
+    """Rows of batches, cut anew into chunks of equal size whatever the sizes of the batches."""
+
+    PER_TASK = 4
+
+    def __init__(self, batches: Batches, prepare: Callable[[Any, Any, Any], Chunk], chunk_rows: int = CHUNK):
+        self.batches = batches
+        self.prepare = prepare
+        self.chunk_rows = chunk_rows
+
+    def _chunks(self) -> Iterator[Chunk]:
+        held: list[Chunk] = []
+        n_held = 0
+        for X, y, weight in self.batches:
+            held.append(self.prepare(X, y, weight))
+            n_held += len(held[-1].y)
+            if n_held < self.chunk_rows:
+                continue
+            whole = _join(held)
+            for start in range(0, n_held - self.chunk_rows + 1, self.chunk_rows):
+                yield _cut(whole, start, start + self.chunk_rows)
+            done = n_held - n_held % self.chunk_rows
+            held, n_held = [_cut(whole, done, n_held)], n_held - done
+        if n_held:
+            yield _join(held)
+
+    def tasks(self) -> Iterator[list[Chunk]]:
+        """Yield lists of chunks."""
+        task: list[Chunk] = []
+        for chunk in self._chunks():
+            task.append(chunk)
+            if len(task) == self.PER_TASK:
+                yield task
+                task = []
+        if task:
+            yield task
+
+
+def _join(chunks: list[Chunk]) -> Chunk:
+    if len(chunks) == 1:
+        return chunks[0]
+    tables = tuple(np.concatenate(parts) for parts in zip(*(c.tables for c in chunks), strict=True))
+    y = np.concatenate([c.y for c in chunks])
+    if all(c.weight is None for c in chunks):
+        return Chunk(tables, y, None)
+    ones = [np.ones(len(c.y)) if c.weight is None else c.weight for c in chunks]
+    return Chunk(tables, y, np.concatenate(ones))
+
+
+def _cut(chunk: Chunk, start: int, stop: int) -> Chunk:
+    weight = None if chunk.weight is None else chunk.weight[start:stop]
+    return Chunk(tuple(t[start:stop] for t in chunk.tables), chunk.y[start:stop], weight)

@@ -1,0 +1,103 @@
+"""Every error and warning that classicmoe raises, one class per cause.
+
+Errors derive from :class:`ClassicMoEError` and, where scikit-learn's callers expect it, from ``ValueError``.
+A message says what is wrong, where (column, rows) and what to do.
+"""
+
+from sklearn.exceptions import ConvergenceWarning
+
+
+class ClassicMoEError(Exception):
+    """Base class of all errors of this package."""
+
+
+class ConfigurationError(ClassicMoEError, ValueError):
+    """A hyperparameter has a value that it cannot have."""
+
+
+class DataError(ClassicMoEError, ValueError):
+    """The data cannot be used as they are."""
+
+
+class ColumnError(DataError):
+    """A column is missing, unknown, repeated or of a kind that cannot be used."""
+
+
+class MissingValuesError(DataError):
+    """Missing or infinite values where the model has no way to use them."""
+
+
+class UnseenLevelError(DataError):
+    """A categorical column holds a level that was not there when the model was fitted."""
+
+
+class WeightError(DataError):
+    """Sample weights are negative, not finite or all zero."""
+
+
+class TooFewRowsError(DataError):
+    """Fewer (distinct) rows than the model has coefficients to determine."""
+
+
+class NotComparableError(ClassicMoEError, ValueError):
+    """Models whose likelihoods are of different things were to be ranked."""
+
+
+class NoAdmissibleModelError(ClassicMoEError, RuntimeError):
+    """No model of a grid could be fitted."""
+
+
+class ModelFileError(ClassicMoEError, ValueError):
+    """A model file is unreadable, damaged, from a newer version or not a model file."""
+
+
+class DegenerateFitError(ClassicMoEError, RuntimeError):
+    """Every start of the fit collapsed onto a degenerate solution."""
+
+
+class ClassicMoEWarning(UserWarning):
+    """Base class of all warnings of this package."""
+
+
+class ConstantColumnWarning(ClassicMoEWarning):
+    """A column does not vary and was left out (its coefficient is zero)."""
+
+
+class CollinearColumnsWarning(ClassicMoEWarning):
+    """A column is a linear combination of others and was left out (its coefficient is zero)."""
+
+
+class NotReplicatedWarning(ClassicMoEWarning):
+    """The best solution was reached by one start only."""
+
+
+class SuspectSolutionWarning(ClassicMoEWarning):
+    """The solution rests on an expert that stands on very few rows."""
+
+
+class DegenerateComponentWarning(ClassicMoEWarning):
+    """An expert collapsed: its scale is at the floor or it lost its rows."""
+
+
+class GateSeparatedWarning(ClassicMoEWarning):
+    """The gating network separates the experts perfectly; its slopes are finite only by the ridge."""
+
+
+class NotConvergedWarning(ClassicMoEWarning, ConvergenceWarning):
+    """The iteration ended before its stopping rule was met."""
+
+
+class WeightSumWarning(ClassicMoEWarning):
+    """Frequency weights whose sum is far from the number of rows."""
+
+
+class IdColumnWarning(ClassicMoEWarning):
+    """A column looks like an identifier: every row has its own value."""
+
+
+class ManyLevelsWarning(ClassicMoEWarning):
+    """A categorical column has many levels."""
+
+
+class RowsDroppedWarning(ClassicMoEWarning):
+    """Rows with missing values were left out."""

@@ -1,0 +1,8 @@
+"""Gating networks: p(expert | x). One file per gate and one line per gate in the registry."""
+
+from classicmoe.gates.constant import ConstantGate
+from classicmoe.gates.softmax import SoftmaxGate
+
+GATES = {gate.name: gate for gate in (SoftmaxGate, ConstantGate)}
+
+__all__ = ["GATES", "ConstantGate", "SoftmaxGate"]
