@@ -106,6 +106,10 @@ class Gate(Protocol):
         """Return parameters that treat all experts alike."""
         ...
 
+    def softened(self, ridge: float) -> Gate:
+        """Return a gate that separates experts less, for the first passes of a start; itself if it cannot."""
+        ...
+
     def log_prob(self, params: Parameters, block: Block) -> Array:
         """Return log p(expert | x), (K, m)."""
         ...

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,29 @@ from classicmoe.em.loop import Climb, Control, Outcome
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.problem import Problem, Triple
 from classicmoe.em.sample import Sample
+from classicmoe.em.shake import is_sharp, shake
 from classicmoe.em.source import CHUNK, Source
-from classicmoe.em.starts import from_responsibilities, make_start
+from classicmoe.em.starts import PATCHES, from_responsibilities, make_start
 from classicmoe.em.status import Status
 from classicmoe.em.survey import Survey
 
 SHORT = Control(tol=1e-6, max_iter=100)
+WARM_UP = Control(max_iter=12, accelerate=False)
 MANY_ROWS = 100_000  # above, only the best short runs are carried on
 REFINED = 5
 REACHED = 0.01  # log-likelihood units
 RESEEDS = 2
+SHAKEN = 10_000  # numbers of shaken runs begin here
+SHAKE_ROUNDS = 3
+
+
+class Plan(NamedTuple):
+    """A start to be run."""
+
+    number: int
+    kind: str
+    params: MixtureParameters
+    soften: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,22 +121,40 @@ class MultiStart:
             if not any(run.triple is not None and run.status is not Status.CUT for run in runs):
                 raise
             interrupted = True
-        best = max((run for run in runs if run.triple is not None), key=_merit)
+        best = max((run for run in runs if run.triple is not None), key=merit)
         return Fit(best, self._compare(runs, best), interrupted)
 
+    def _shaken(self, runs: list[Run]) -> list[Run]:
+        """Climb again from shaken boundaries of the best solutions when the gate is sharp, until nothing improves."""
+        finished = sorted((run for run in runs if run.finished), key=merit, reverse=True)
+        if not finished or not is_sharp(self.mixture, finished[0].triple, self.sample):
+            return []
+        shaken: list[Run] = []
+        for _ in range(SHAKE_ROUNDS):
+            best = max([*finished, *shaken], key=merit)
+            number = SHAKEN + len(shaken)
+            plans = [Plan(number + i, "shaken", p) for i, p in enumerate(shake(self.mixture, [*finished, *shaken]))]
+            shaken += self._map(self._climb, plans)
+            if max(shaken, key=merit).objective < best.objective + REACHED:
+                break
+        return shaken
+
     def _all_runs(self, seeds: list[np.random.SeedSequence], given: Sequence[MixtureParameters]) -> Iterable[Run]:
-        plans = self._plans(seeds, given)
-        unique, duplicates = self._without_duplicates(plans)
+        plans, duplicates = self._plans(seeds, given)
         yield from duplicates
-        if self.n_refine is None or len(unique) <= self.n_refine:
-            yield from self._map(lambda plan: self._climb(*plan), unique)
+        if self.n_refine is None or len(plans) <= self.n_refine:
+            runs = []
+            for run in self._map(self._climb, plans):
+                runs.append(run)
+                yield run
+            yield from self._shaken(runs)
             return
-        short = list(self._map(lambda plan: self._climb(*plan, short=True), unique))
-        ranked = sorted(short, key=_merit, reverse=True)
+        short = list(self._map(lambda plan: self._climb(plan, short=True), plans))
+        ranked = sorted(short, key=merit, reverse=True)
         for run in ranked[self.n_refine :]:
             yield replace(run, status=Status.CUT)
-        carried = [(r.number, r.kind, r.triple.params) for r in ranked[: self.n_refine] if r.triple is not None]
-        yield from self._map(lambda plan: self._climb(*plan), carried)
+        carried = [Plan(r.number, r.kind, r.triple.params) for r in ranked[: self.n_refine] if r.triple is not None]
+        yield from self._map(self._climb, carried)
 
     def _map(self, function: Callable[[Any], Run], items: list[Any]) -> Iterable[Run]:
         if self.start_workers == 1:
@@ -134,41 +165,37 @@ class MultiStart:
 
     def _plans(
         self, seeds: list[np.random.SeedSequence], given: Sequence[MixtureParameters]
-    ) -> list[tuple[int, str, MixtureParameters]]:
+    ) -> tuple[list[Plan], list[Run]]:
+        """Make the starts. One that equals an earlier one up to the order of experts is drawn again, then dropped."""
         problem = self._problem(short=True)
-        plans = [(-1 - i, "given", params) for i, params in enumerate(given)]
+        plans = [Plan(-1 - i, "given", params) for i, params in enumerate(given)]
+        known: list[Array] = []
+        duplicates: list[Run] = []
         for number, seed in enumerate(seeds):
             rng = np.random.default_rng(seed)
-            start = make_start(problem, self.sample, self.n_experts, number, rng, self.kind)
-            plans.append((number, start.kind, start.params))
-        return plans
-
-    def _without_duplicates(
-        self, plans: list[tuple[int, str, MixtureParameters]]
-    ) -> tuple[list[tuple[int, str, MixtureParameters]], list[Run]]:
-        """Set aside starts that equal an earlier one up to the order of experts."""
-        unique: list[tuple[int, str, MixtureParameters]] = []
-        known: list[Array] = []
-        duplicates = []
-        for number, kind, params in plans:
-            vector = self.mixture.pack(self.mixture.permute(params, _order_by_expert(self.mixture, params)))
-            if any(np.allclose(vector, other, rtol=1e-7, atol=1e-9) for other in known):
-                duplicates.append(Run(number, kind, Status.DUPLICATE, -np.inf))
+            for kind in (self.kind, *((PATCHES,) * 3 if self.kind == "auto" else ())):
+                start = make_start(problem, self.sample, self.n_experts, number, rng, kind)
+                order = _order_by_expert(self.mixture, start.params)
+                vector = self.mixture.pack(self.mixture.permute(start.params, order))
+                if not any(np.allclose(vector, other, rtol=1e-7, atol=1e-9) for other in known):
+                    known.append(vector)
+                    plans.append(Plan(number, start.kind, start.params, start.soften))
+                    break
             else:
-                known.append(vector)
-                unique.append((number, kind, params))
-        return unique, duplicates
+                duplicates.append(Run(number, start.kind, Status.DUPLICATE, -np.inf))
+        return plans, duplicates
 
     def _problem(self, short: bool = False) -> Problem:
         source = self.sample.source if short else self.source
         return Problem(self.mixture, source, self.survey, 1 if short else self.chunk_workers)
 
-    def _climb(self, number: int, kind: str, params: MixtureParameters, short: bool = False) -> Run:
+    def _climb(self, plan: Plan, short: bool = False) -> Run:
         began = time.perf_counter()
         problem = self._problem(short)
         control = SHORT if short else self.control
+        params, passes = self._warmed_up(plan, problem)
         outcome = Climb(problem, control).run(problem.evaluate(params))
-        passes, reseeded = outcome.n_passes, 0
+        passes, reseeded = passes + outcome.n_passes, 0
         # A short run that collapses is given up; a long one gets its expert re-seeded where the fit is worst.
         while not short and outcome.status is Status.DEGENERATE and reseeded < RESEEDS and passes < control.max_iter:
             reseeded += 1
@@ -180,8 +207,8 @@ class MultiStart:
         triple = outcome.triple
         weak = weak_experts(self.mixture, triple.params, triple.mass, self.survey.ground)
         return Run(
-            number,
-            kind,
+            plan.number,
+            plan.kind,
             outcome.status,
             triple.objective,
             passes,
@@ -192,6 +219,16 @@ class MultiStart:
             weak,
             reseeded=reseeded,
         )
+
+    def _warmed_up(self, plan: Plan, problem: Problem) -> tuple[MixtureParameters, int]:
+        """Climb a few passes with a soft gate; the recorded path begins after them."""
+        soft = self.mixture.gate.softened(plan.soften)
+        if plan.soften == 0.0 or soft is self.mixture.gate or self.n_experts == 1:
+            return plan.params, 0
+        softer = Problem(Mixture(soft, self.mixture.expert), problem.source, self.survey, problem.workers.n_workers)
+        outcome = Climb(softer, WARM_UP).run(softer.evaluate(plan.params))
+        softer.workers.close()
+        return outcome.triple.params, outcome.n_passes
 
     def _reseed(self, outcome: Outcome) -> MixtureParameters:
         """Give a collapsed expert the 5 % of the rows that the fit explains worst."""
@@ -223,7 +260,7 @@ class MultiStart:
             labels = problem.labels(run.triple.params)
             return same_partition(reference, labels, self.sample.weight, self.n_experts)
 
-        marked = [replace(run, reached=reached(run)) for run in runs]
+        marked = [replace(run, reached=run.number < SHAKEN and reached(run)) for run in runs]
         return sorted(marked, key=lambda run: run.number)
 
 
@@ -235,7 +272,7 @@ def same_partition(a: NDArray[np.intp], b: NDArray[np.intp], weight: Array, n_ex
     return bool(table[rows, columns].sum() >= 0.99 * weight.sum())
 
 
-def _merit(run: Run) -> tuple[bool, bool, float]:
+def merit(run: Run) -> tuple[bool, bool, float]:
     """Any regular solution before any spike, any spike before any collapse, then the objective."""
     return run.status is not Status.DEGENERATE, not run.suspect, run.objective
 

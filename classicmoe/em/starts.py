@@ -17,14 +17,17 @@ from classicmoe.em.mixture import MixtureParameters
 from classicmoe.em.problem import Problem
 from classicmoe.em.sample import Sample
 
+SMOOTH = 0.1  # share of every partition that is spread evenly, so that no expert starts without a view of all rows
+
 Partition = Callable[[Sample, int, np.random.Generator, int], Array]
 
 
 class Start(NamedTuple):
-    """Starting parameters and the kind that made them."""
+    """Starting parameters, the kind that made them, and the ridge of a warm-up with a soft gate (0: none)."""
 
     params: MixtureParameters
     kind: str
+    soften: float = 0.0
 
 
 def _one_hot(labels: NDArray[np.intp], n_experts: int) -> Array:
@@ -102,6 +105,27 @@ def segments(sample: Sample, n_experts: int, rng: np.random.Generator, turn: int
     return _one_hot(labels, n_experts)
 
 
+def patches(sample: Sample, n_experts: int, rng: np.random.Generator, turn: int) -> Array:
+    """Give each expert but the last a random row and its neighbours: 5 to 15 % of the rows, or (in turns) any share."""
+    features = np.hstack([_columns(sample), sample.block.y.T])
+    labels = np.full(sample.n_rows, n_experts - 1, dtype=np.intp)
+    free = sample.weight.copy()
+    for k in range(n_experts - 1):
+        center = rng.choice(len(free), p=free / free.sum())
+        distance = np.square(features - features[center]).sum(axis=1)
+        distance[free == 0.0] = np.inf
+        order = np.argsort(distance, kind="stable")
+        least = min(0.5 / n_experts, max(0.05, (len(sample.block.expert_columns) + 3) / sample.n_rows))
+        most = max(3.0 * least if turn % 2 == 0 else 1.2 / n_experts, 1.01 * least)
+        share = np.exp(rng.uniform(np.log(least), np.log(most)))
+        near = order[np.cumsum(free[order]) <= max(share * sample.weight.sum(), free[center])]
+        near = near[free[near] > 0.0]
+        labels[near] = k
+        if free.sum() > free[near].sum():
+            free[near] = 0.0
+    return _one_hot(labels, n_experts)
+
+
 PARTITIONS: dict[str, Partition] = {
     "k-means on x and y": k_means_joint,
     "hyperplane": hyperplanes,
@@ -109,12 +133,29 @@ PARTITIONS: dict[str, Partition] = {
     "segments": segments,
     "dirichlet": dirichlet,
     "k-means on x": k_means_x,
+    "patches": patches,
 }
 PARAMETERS = "parameters"
-ROTATION = (*list(PARTITIONS)[:1], PARAMETERS, *list(PARTITIONS)[1:4], PARAMETERS, *list(PARTITIONS)[4:])
+PATCHES = "patches"
+ROTATION = (
+    "k-means on x and y",
+    PATCHES,
+    PARAMETERS,
+    "hyperplane",
+    PATCHES,
+    "segments",
+    PATCHES,
+    "residuals",
+    PARAMETERS,
+    PATCHES,
+    "dirichlet",
+    PATCHES,
+    "k-means on x",
+)
+SOFTEN = (0.0, 10.0, 1.0)  # ridges on standardised slopes
 
 
-def from_responsibilities(problem: Problem, resp: Array, smooth: float = 0.1) -> MixtureParameters:
+def from_responsibilities(problem: Problem, resp: Array, smooth: float = SMOOTH) -> MixtureParameters:
     """Return the parameters after one update with given responsibilities (K, n) of the sample's rows."""
     n_experts = len(resp)
     resp = (1.0 - smooth) * resp + smooth / n_experts
@@ -135,19 +176,26 @@ def in_parameter_space(problem: Problem, n_experts: int, rng: np.random.Generato
     neutral = neutral_start(problem, n_experts)
     expert = problem.mixture.expert
     vector = expert.pack(neutral.expert)
-    reach = (0.5, 1.0, 2.0)[turn % 3]
+    reach = (1.0, 1.5, 2.0)[turn % 3]
     return neutral._replace(expert=expert.unpack(vector + reach * rng.normal(size=len(vector)), neutral.expert))
 
 
 def make_start(
     problem: Problem, sample: Sample, n_experts: int, number: int, rng: np.random.Generator, kind: str = "auto"
 ) -> Start:
-    """Return start ``number`` of the rotation (or of one kind)."""
+    """Return start ``number`` of the rotation (or of one kind).
+
+    Two of three starts are to be warmed up with a gate that separates less: a sharp gate freezes the partition that
+    it was born with.
+    """
+    lap, place = divmod(number, len(ROTATION))
+    turn = number
     if kind == "auto":
-        kind, turn = ROTATION[number % len(ROTATION)], number // len(ROTATION)
-        turn = 2 * turn + (number % len(ROTATION) > ROTATION.index(PARAMETERS)) if kind == PARAMETERS else turn
-    else:
-        turn = number
+        kind = ROTATION[place]
+        turn = lap * ROTATION.count(kind) + ROTATION[:place].count(kind)
+    soften = SOFTEN[number % len(SOFTEN)]
     if kind == PARAMETERS:
-        return Start(in_parameter_space(problem, n_experts, rng, turn), kind)
-    return Start(from_responsibilities(problem, PARTITIONS[kind](sample, n_experts, rng, turn)), kind)
+        return Start(in_parameter_space(problem, n_experts, rng, turn), kind, soften)
+    resp = PARTITIONS[kind](sample, n_experts, rng, turn)
+    # Patches are small on purpose: smoothing would drown them in the other rows.
+    return Start(from_responsibilities(problem, resp, 0.0 if kind == PATCHES else SMOOTH), kind, soften)

@@ -42,6 +42,10 @@ class ConstantGate(BaseEstimator):
         """Return equal weights."""
         return ConstantParameters(np.full(n_experts, -np.log(n_experts)))
 
+    def softened(self, ridge: float) -> ConstantGate:
+        """Return itself: there is nothing to soften."""
+        return self
+
     def log_prob(self, params: ConstantParameters, block: Block) -> Array:
         """Return the log weights for every row, (K, m)."""
 

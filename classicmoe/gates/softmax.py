@@ -47,10 +47,10 @@ class SoftmaxGate(BaseEstimator):
         ``"newton"``: one Newton step, halved or replaced by the MM step when the objective would fall.
         ``"mm"``: always the step of the fixed Boehning-Lindsay bound, which cannot lower the objective and needs no
         curvature; many more, cheaper passes.
-    ridge : float >= 0, default=1e-8
+    ridge : float >= 0, default=1e-10
         :math:`\lambda`, on the symmetric slopes of standardised columns, in log-likelihood units. The default only
-        keeps perfectly separating gates finite (1e-3 would cost 2.6 % of the log-likelihood of such a fit);
-        0 is allowed. The intercepts are not penalised.
+        keeps perfectly separating gates finite: on the ethanol data with three constant experts 1e-8 would cost
+        1.9e-3 log-likelihood units, 1e-3 much more. 0 is allowed. The intercepts are not penalised.
 
     References
     ----------
@@ -73,13 +73,17 @@ class SoftmaxGate(BaseEstimator):
     joint = False
     name = "softmax"
 
-    def __init__(self, solver: Literal["newton", "mm"] = "newton", ridge: float = 1e-8):
+    def __init__(self, solver: Literal["newton", "mm"] = "newton", ridge: float = 1e-10):
         self.solver = solver
         self.ridge = ridge
 
     def start(self, n_experts: int, width: int) -> SoftmaxParameters:
         """Return the gate that asks all experts alike."""
         return SoftmaxParameters(np.zeros((n_experts, width)))
+
+    def softened(self, ridge: float) -> SoftmaxGate:
+        """Return the gate with a larger ridge."""
+        return SoftmaxGate(self.solver, max(ridge, self.ridge))
 
     def log_prob(self, params: SoftmaxParameters, block: Block) -> Array:
         """Return log g_k(x), (K, m)."""
