@@ -10,7 +10,7 @@ Scales: inside the engine columns are centred and scaled and responses standardi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -158,6 +158,14 @@ class Gate(Protocol):
         """Translate from the user's units."""
         ...
 
+    def attributes(self, params: Parameters) -> dict[str, Array]:
+        """Return parameters in the user's units as public fitted attributes, by name."""
+        ...
+
+    def from_attributes(self, attributes: Mapping[str, Array]) -> Parameters:
+        """Rebuild the parameters (in the user's units) from the fitted attributes."""
+        ...
+
 
 class Expert(Protocol):
     """p(y | x, expert); the methods it shares with a gate mean the same."""
@@ -225,6 +233,23 @@ class Expert(Protocol):
     def from_raw(self, params: Parameters, design: Design, response: Response) -> Parameters:
         """Translate from the user's units."""
         ...
+
+    def attributes(self, params: Parameters) -> dict[str, Array]:
+        """Return parameters in the user's units as public fitted attributes, by name."""
+        ...
+
+    def from_attributes(self, attributes: Mapping[str, Array]) -> Parameters:
+        """Rebuild the parameters (in the user's units) from the fitted attributes."""
+        ...
+
+    def sort_keys(self, params: Parameters) -> Array:
+        """Return what experts are put in order by, (n_keys, K), the first key first: their means where x is average."""
+        ...
+
+    def conditional(self, params: Parameters, mean: Array) -> Any:
+        """Return the experts' distributions of y at means (n, K, q), as predictive distributions take them."""
+        ...
+
 
 
 def unpack_symmetric(packed: Array, width: int) -> Array:

@@ -59,6 +59,7 @@ class Run:
     weak: list[Weak] = field(default_factory=list)
     reached: bool = False
     reseeded: int = 0
+    seed: int | None = None
 
     @property
     def finished(self) -> bool:
@@ -110,6 +111,7 @@ class MultiStart:
 
     def run(self, seeds: list[np.random.SeedSequence], given: Sequence[MixtureParameters] = ()) -> Fit:
         """Run the given parameters and one start per seed; on Ctrl-C return what has ended."""
+        self._seeds = {number: int(seed.generate_state(1)[0]) for number, seed in enumerate(seeds)}
         runs: list[Run] = []
         interrupted = False
         try:
@@ -121,7 +123,7 @@ class MultiStart:
             if not any(run.triple is not None and run.status is not Status.CUT for run in runs):
                 raise
             interrupted = True
-        best = max((run for run in runs if run.triple is not None), key=merit)
+        best = _best(runs)
         return Fit(best, self._compare(runs, best), interrupted)
 
     def _shaken(self, runs: list[Run]) -> list[Run]:
@@ -260,7 +262,9 @@ class MultiStart:
             labels = problem.labels(run.triple.params)
             return same_partition(reference, labels, self.sample.weight, self.n_experts)
 
-        marked = [replace(run, reached=run.number < SHAKEN and reached(run)) for run in runs]
+        marked = [
+            replace(run, reached=run.number < SHAKEN and reached(run), seed=self._seeds.get(run.number)) for run in runs
+        ]
         return sorted(marked, key=lambda run: run.number)
 
 
@@ -270,6 +274,14 @@ def same_partition(a: NDArray[np.intp], b: NDArray[np.intp], weight: Array, n_ex
     np.add.at(table, (a, b), weight)
     rows, columns = linear_sum_assignment(-table)
     return bool(table[rows, columns].sum() >= 0.99 * weight.sum())
+
+
+def _best(runs: list[Run]) -> Run:
+    """Return the best run; a shaken one only if it is better than all others by more than rounding."""
+    ended = [run for run in runs if run.triple is not None]
+    independent = [run for run in ended if run.number < SHAKEN]
+    best, first = max(ended, key=merit), max(independent, key=merit)
+    return best if merit(best)[:2] > merit(first)[:2] or best.objective > first.objective + 1e-5 else first
 
 
 def merit(run: Run) -> tuple[bool, bool, float]:

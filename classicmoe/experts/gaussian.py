@@ -13,6 +13,7 @@ Source: DeSarbo & Cron (1988) for mixtures of regressions; Jordan & Jacobs (1994
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
 from classicmoe.contracts import Array, Block, Design, Ground, Response, Step, unpack_symmetric
+from classicmoe.distributions.gaussian import GaussianComponents, JointGaussianComponents
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -244,6 +246,40 @@ class GaussianExpert(BaseEstimator):
         return GaussianParameters(
             design.from_raw(coef / response.scale[:, None]), params.factor / response.scale[:, None]
         )
+
+    def attributes(self, params: GaussianParameters) -> dict[str, Array]:
+        """Return coefficients, standard deviations and covariances; without the axis of outputs when there is one."""
+        covariances = self.covariances(params)
+        scale = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+        if params.coef.shape[1] > 1:
+            slopes, intercept = params.coef[..., 1:], params.coef[..., 0]
+        else:
+            slopes, intercept, scale = params.coef[:, 0, 1:], params.coef[:, 0, 0], scale[:, 0]
+        return {
+            "expert_coef_": slopes.copy(),
+            "expert_intercept_": intercept.copy(),
+            "expert_scale_": scale.copy(),
+            "expert_covariances_": covariances,
+        }
+
+    def from_attributes(self, attributes: Mapping[str, Array]) -> GaussianParameters:
+        """Rebuild the parameters from the fitted attributes."""
+        slopes, intercept = attributes["expert_coef_"], attributes["expert_intercept_"]
+        if intercept.ndim == 1:
+            slopes, intercept = slopes[:, None, :], intercept[:, None]
+        coef = np.concatenate([intercept[..., None], slopes], axis=-1)
+        return GaussianParameters(coef, np.linalg.cholesky(attributes["expert_covariances_"]))
+
+    def sort_keys(self, params: GaussianParameters) -> Array:
+        """Return intercepts (the means where scaled columns are zero) by output, then all coefficients."""
+        n_experts = len(params.coef)
+        return np.vstack([params.coef[..., 0].T, params.coef.reshape(n_experts, -1).T])
+
+    def conditional(self, params: GaussianParameters, mean: Array) -> GaussianComponents | JointGaussianComponents:
+        """Return normal distributions at the given means (n, K, q)."""
+        if mean.shape[2] == 1:
+            return GaussianComponents(mean[..., 0], params.factor[:, 0, 0])
+        return JointGaussianComponents(mean, self.covariances(params))
 
 
 def _log_diagonal(factor: Array) -> Array:

@@ -2,6 +2,7 @@ r"""Constant gating network: mixing weights that do not depend on x (a mixture o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -104,3 +105,15 @@ class ConstantGate(BaseEstimator):
     def from_raw(self, params: ConstantParameters, design: Design) -> ConstantParameters:
         """Return the weights: they have no units."""
         return params
+
+    def attributes(self, params: ConstantParameters) -> dict[str, Array]:
+        """Return the mixing weights, and intercepts with the last expert zero."""
+        return {
+            "gate_weights_": np.exp(params.log_weight),
+            "gate_coef_": np.zeros((len(params.log_weight), 0)),
+            "gate_intercept_": params.log_weight - params.log_weight[-1],
+        }
+
+    def from_attributes(self, attributes: Mapping[str, Array]) -> ConstantParameters:
+        """Rebuild the parameters from the fitted attributes."""
+        return ConstantParameters(np.log(attributes["gate_weights_"]))

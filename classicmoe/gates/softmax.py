@@ -12,6 +12,7 @@ Source: Jordan & Jacobs (1994); Boehning & Lindsay (1988) for the bound on the c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -218,3 +219,16 @@ class SoftmaxGate(BaseEstimator):
     def from_raw(self, params: SoftmaxParameters, design: Design) -> SoftmaxParameters:
         """Translate from the user's columns."""
         return self._centred(design.from_raw(params.coef))
+
+    def attributes(self, params: SoftmaxParameters) -> dict[str, Array]:
+        """Return coefficients, last expert zero; in the symmetric form when the ridge shapes them.
+
+        Under a ridge beyond the default the coefficients are estimates in the symmetric form; re-zeroing them would
+        hide what was penalised.
+        """
+        coef = params.coef if self.ridge > 1e-8 else params.coef - params.coef[-1]
+        return {"gate_coef_": coef[:, 1:].copy(), "gate_intercept_": coef[:, 0].copy()}
+
+    def from_attributes(self, attributes: Mapping[str, Array]) -> SoftmaxParameters:
+        """Rebuild the parameters from the fitted attributes."""
+        return SoftmaxParameters(np.column_stack([attributes["gate_intercept_"], attributes["gate_coef_"]]))

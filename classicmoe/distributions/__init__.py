@@ -1,0 +1,1 @@
+"""Distributions of y given x for one expert each, as predictive mixtures take them."""

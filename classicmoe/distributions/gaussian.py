@@ -1,0 +1,1 @@
+from classicmoe.predictive.gaussian import GaussianComponents, JointGaussianComponents

@@ -1,0 +1,113 @@
+"""Questions asked of a mixture at given parameters, row by row or summed, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from classicmoe.contracts import Array, Design, Response
+from classicmoe.em.block import RowBlock
+from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.passes import Workers
+from classicmoe.em.source import ArraySource, Chunk, Source
+
+SEPARATED_LOGIT = 30.0
+SEPARATED_SHARE = 0.99
+
+
+def raw_design(table: int, columns: np.ndarray) -> Design:
+    """Return the design that takes columns as they are, for parameters in the user's units."""
+    n = len(columns)
+    return Design(table, columns, np.zeros(n), np.ones(n), np.arange(n), n)
+
+
+class Evaluator:
+    """A mixture at given parameters and the columns that it reads."""
+
+    def __init__(
+        self, mixture: Mixture, params: MixtureParameters, gate: Design, expert: Design, response: Response
+    ) -> None:
+        self.mixture, self.params = mixture, params
+        self._designs, self._response = (gate, expert), response
+
+    def _blocks(self, source: Source) -> Iterator[RowBlock]:
+        block = RowBlock(*self._designs, self._response, source.chunk_rows)
+        for task in source.tasks():
+            for chunk in task:
+                yield block.load(chunk)
+
+    def _collect(self, source: ArraySource, width: int, evaluate: Callable[[RowBlock], Array]) -> Array:
+        out = np.empty((source.n_rows, width))
+        start = 0
+        for block in self._blocks(source):
+            out[start : start + block.m] = evaluate(block).T
+            start += block.m
+        return out
+
+    def gate(self, source: ArraySource, n_experts: int) -> Array:
+        """Return log p(expert | x), (n, K)."""
+        return self._collect(source, n_experts, lambda block: self.mixture.gate.log_prob(self.params.gate, block))
+
+    def means(self, source: ArraySource, n_experts: int) -> Array:
+        """Return E[y | x, expert], (n, K, q)."""
+        q = source.y.shape[1]
+
+        def mean(block: RowBlock) -> Array:
+            return self.mixture.expert.mean(self.params.expert, block).reshape(n_experts * q, block.m)
+
+        return self._collect(source, n_experts * q, mean).reshape(-1, n_experts, q)
+
+    def responsibilities(self, source: ArraySource, n_experts: int) -> Array:
+        """Return p(expert | x, y), (n, K)."""
+        return self._collect(source, n_experts, lambda block: self.mixture.e_step(self.params, block)[0])
+
+    def log_density(self, source: ArraySource) -> Array:
+        """Return log p(y | x), (n,)."""
+
+        def row(block: RowBlock) -> Array:
+            _, _, top, log_total = self.mixture.e_step(self.params, block)
+            return (top + log_total)[None]
+
+        return self._collect(source, 1, row)[:, 0]
+
+    def totals(self, source: Source, n_workers: int = 1) -> Totals:
+        """Return log-likelihood, entropy of the responsibilities, masses and the share of separated rows."""
+
+        def work(block: RowBlock, task: list[Chunk]) -> Array:
+            return sum((self._totals(block.load(chunk)) for chunk in task[1:]), self._totals(block.load(task[0])))
+
+        workers = Workers(source, lambda: RowBlock(*self._designs, self._response, source.chunk_rows), n_workers)
+        total = np.sum(list(workers.run(work)), axis=0)
+        workers.close()
+        return Totals(float(total[0]), float(total[1]), float(total[2] / total[3]), float(total[3]), total[4:])
+
+    def _totals(self, block: RowBlock) -> Array:
+        log_gate = self.mixture.gate.log_prob(self.params.gate, block)
+        separated = np.zeros(block.m)
+        if len(log_gate) > 1:
+            two = np.partition(log_gate, len(log_gate) - 2, axis=0)[-2:]
+            separated = np.where(two[1] - two[0] > SEPARATED_LOGIT, block.weight, 0.0)
+        resp, mass, top, log_total = self.mixture.e_step(self.params, block)
+        log_likelihood = float(block.weight @ (top + log_total))
+        # sum of r log(r / w): rows of weight zero and experts of responsibility zero add nothing.
+        positive = resp > 0.0
+        ratio = np.divide(resp, block.weight, out=np.ones_like(resp), where=positive)
+        entropy = -float(np.sum(resp * np.log(ratio)))
+        return np.concatenate([[log_likelihood, entropy, separated.sum(), block.weight.sum()], mass])
+
+
+class Totals(NamedTuple):
+    """Sums over rows: log-likelihood, entropy, share of separated rows, weight, and mass per expert (K,)."""
+
+    log_likelihood: float
+    entropy: float
+    separated: float
+    weight: float
+    mass: Array
+
+    @property
+    def gate_separated(self) -> bool:
+        """Whether the gate is certain (logits 30 apart) on more than 99 % of the rows."""
+        return self.separated > SEPARATED_SHARE

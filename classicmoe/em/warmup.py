@@ -1,0 +1,40 @@
+"""Compile (or load from the cache) the kernels that a fit uses, before it matters."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from classicmoe import kernels
+
+
+def warmup() -> float:
+    """Compile the common signatures of all kernels and return the seconds that it took.
+
+    Numba compiles a kernel when it is first called and keeps the machine code on disk; after a first call of this
+    function, later processes only load it.
+
+    Examples
+    --------
+    >>> import classicmoe
+    >>> classicmoe.warmup() >= 0.0
+    True
+    """
+    began = time.perf_counter()
+    m = 16
+    for n_experts in (1, 2):
+        a, b, row = np.zeros((n_experts, m)), np.zeros((n_experts, m)), np.ones(m)
+        kernels.mixture.add_and_shift(a, b, np.empty_like(a), np.empty(m))
+        kernels.mixture.sum_over_experts(a, np.empty(m))
+        kernels.mixture.responsibilities(np.ones_like(a), np.ones(m), row, np.zeros(n_experts))
+        kernels.mixture.weighted_sum(row, row, row)
+        kernels.softmax.shift(a)
+        kernels.softmax.subtract_row(a, row)
+        kernels.softmax.gradient_rows(a, b, row, np.empty_like(a))
+        kernels.softmax.curvature_rows(a, row, np.empty((1, m)))
+        kernels.moments.add_second_moments(a, np.ones((2, m)), np.zeros((n_experts, 3)))
+        whitener = np.ones((n_experts, 1, 1))
+        kernels.gaussian.log_density(np.zeros((1, m)), a.copy(), whitener, np.zeros(n_experts), np.empty_like(a))
+        kernels.gaussian.residual_rows(a, b, np.zeros((n_experts, 1, 1)), np.empty_like(a))
+    return time.perf_counter() - began

@@ -1,0 +1,206 @@
+"""What all regressors of this package share: questions asked of the one mixture that the fitted arrays describe."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted
+
+from classicmoe import criteria
+from classicmoe.contracts import Array, Response
+from classicmoe.em.evaluate import Evaluator, Totals, raw_design
+from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.source import ArraySource
+from classicmoe.exceptions import ConfigurationError
+from classicmoe.experts import EXPERTS
+from classicmoe.gates import GATES
+from classicmoe.models import saving
+from classicmoe.models.rows import Reader
+from classicmoe.models.settings import component
+from classicmoe.models.tables import Summary, coefficient_table, summarise
+from classicmoe.predictive import MixtureDistribution
+
+
+class BaseMoERegressor(RegressorMixin, BaseEstimator):
+    """Prediction, scoring, criteria, tables and files of a fitted mixture of experts."""
+
+    # -- the mixture behind the fitted attributes -----------------------------------------------------------------
+
+    @property
+    def _reader(self) -> Reader:
+        return Reader(self.coder_, self.gate_features_, self.expert_features_)
+
+    def _mixture(self) -> Mixture:
+        return Mixture(component(self.gate, GATES, "gate"), component(self.expert, EXPERTS, "expert"))
+
+    def _parameters(self) -> MixtureParameters:
+        mixture, attributes = self._mixture(), vars(self)
+        return MixtureParameters(mixture.gate.from_attributes(attributes), mixture.expert.from_attributes(attributes))
+
+    def _evaluator(self) -> Evaluator:
+        gate, expert = self._reader.views()
+        response = Response(np.zeros(self.n_outputs_), np.ones(self.n_outputs_))
+        return Evaluator(self._mixture(), self._parameters(), raw_design(*gate), raw_design(*expert), response)
+
+    @property
+    def _k(self) -> int:
+        return len(self.gate_intercept_)
+
+    def _rows(self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_y: bool = False) -> ArraySource:
+        check_is_fitted(self, "gate_intercept_")
+        if needs_y and y is None:
+            raise ConfigurationError("This compares with the response: pass y as well as X.")
+        return self._reader.source(X, y, sample_weight, self.n_outputs_, type(self).__name__)
+
+    def _plain(self, values: Array) -> Array:
+        return values[..., 0] if self.n_outputs_ == 1 else values
+
+    # -- prediction -----------------------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> Array:
+        """Return E[y | x], the experts' means weighted by the gate.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, q)
+        """
+        source = self._rows(X)
+        evaluator = self._evaluator()
+        gate = np.exp(evaluator.gate(source, self._k))
+        return self._plain((gate[..., None] * evaluator.means(source, self._k)).sum(axis=1))
+
+    def predict_gate(self, X: Any) -> Array:
+        """Return P(expert | x), the gate's probabilities before y is known, (n, K)."""
+        return np.exp(self._evaluator().gate(self._rows(X), self._k))
+
+    def predict_experts(self, X: Any) -> Array:
+        """Return E[y | x, expert], (n, K) or (n, K, q)."""
+        source = self._rows(X)
+        return self._plain(self._evaluator().means(source, self._k))
+
+    def responsibilities(self, X: Any, y: Any) -> Array:
+        """Return P(expert | x, y), the posterior once y is known, (n, K)."""
+        source = self._rows(X, y, needs_y=True)
+        return self._evaluator().responsibilities(source, self._k)
+
+    def predict_dist(self, X: Any) -> MixtureDistribution:
+        """Return the distribution of y given x, parameters taken as known.
+
+        Returns
+        -------
+        classicmoe.predictive.MixtureDistribution
+            With ``mean var std pdf logpdf cdf quantile interval sample``.
+        """
+        source = self._rows(X)
+        evaluator = self._evaluator()
+        log_weights = evaluator.gate(source, self._k)
+        means = evaluator.means(source, self._k)
+        components = self._mixture().expert.conditional(evaluator.params.expert, means)
+        return MixtureDistribution(log_weights, components, log=True)
+
+    def sample(self, X: Any, random_state: Any = None) -> Array:
+        """Draw one y per row of X, (n,) or (n, q)."""
+        return self.predict_dist(X).sample(random_state=random_state)
+
+    # -- scores and criteria --------------------------------------------------------------------------------------
+
+    def score_samples(self, X: Any, y: Any) -> Array:
+        """Return log p(y | x) per row, (n,)."""
+        source = self._rows(X, y, needs_y=True)
+        return self._evaluator().log_density(source)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R^2 of the predicted means; ``classicmoe.metrics.log_score`` is the scorer that chooses models."""
+        return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
+
+    def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the unpenalised conditional log-likelihood sum_i w_i log p(y_i | x_i)."""
+        return self._totals(X, y, sample_weight).log_likelihood
+
+    def _totals(self, X: Any, y: Any, sample_weight: Any) -> Totals:
+        return self._evaluator().totals(self._rows(X, y, sample_weight, needs_y=True))
+
+    def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return Akaike's criterion on the given rows; smaller is better."""
+        return criteria.aic(self.log_likelihood(X, y, sample_weight), self.n_parameters_)
+
+    def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return Schwarz's criterion on the given rows, n = sum of weights; smaller is better."""
+        totals = self._totals(X, y, sample_weight)
+        return criteria.bic(totals.log_likelihood, self.n_parameters_, totals.weight)
+
+    def icl(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return BIC plus twice the entropy of the responsibilities; smaller is better."""
+        totals = self._totals(X, y, sample_weight)
+        return criteria.icl(totals.log_likelihood, self.n_parameters_, totals.weight, totals.entropy)
+
+    def icl_hard(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return BIC minus twice the log responsibility of every row's most likely expert; smaller is better."""
+        source = self._rows(X, y, sample_weight, needs_y=True)
+        weight = np.ones(source.n_rows) if source.weight is None else source.weight
+        most = self.responsibilities(X, y).max(axis=1)
+        return self.bic(X, y, sample_weight) - 2.0 * float(weight[weight > 0] @ np.log(most[weight > 0]))
+
+    # -- tables ---------------------------------------------------------------------------------------------------
+
+    def coefficients(self) -> Any:
+        """Return all coefficients as a pandas data frame: part, expert, (output,) term, estimate."""
+        check_is_fitted(self, "gate_intercept_")
+        return coefficient_table(self)
+
+    def summary(self) -> Summary:
+        """Return the fit in one text table (rich HTML in a notebook)."""
+        check_is_fitted(self, "gate_intercept_")
+        return summarise(self)
+
+    def gate_contrasts(self, reference: int = -1) -> tuple[Array, Array]:
+        """Return the gate's slopes (K, p_gate) and intercepts (K,) with another expert as reference (all zero)."""
+        check_is_fitted(self, "gate_intercept_")
+        return self.gate_coef_ - self.gate_coef_[reference], self.gate_intercept_ - self.gate_intercept_[reference]
+
+    def relabel(self, order: Any) -> BaseMoERegressor:
+        """Put the experts in another order, everywhere, without refitting.
+
+        Parameters
+        ----------
+        order : sequence of int
+            ``order[j]`` is the present position of the expert that becomes number j.
+        """
+        check_is_fitted(self, "gate_intercept_")
+        order = np.asarray(order)
+        if sorted(order.tolist()) != list(range(self._k)):
+            raise ConfigurationError(f"order must be a permutation of 0..{self._k - 1}, not {order.tolist()}.")
+        mixture = self._mixture()
+        params = mixture.permute(self._parameters(), order)
+        for name, value in mixture.gate.attributes(params.gate).items():
+            setattr(self, name, value)
+        for name, value in mixture.expert.attributes(params.expert).items():
+            setattr(self, name, value)
+        self.expert_mass_ = self.expert_mass_[order]
+        self.verdict_ = self.verdict_.moved({int(old): new for new, old in enumerate(order)})
+        return self
+
+    # -- files ----------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to one file: JSON and arrays, no pickle, no training rows.
+
+        Raises
+        ------
+        ConfigurationError
+            The model holds something that cannot be stored safely, named with the cure; nothing is written.
+        """
+        check_is_fitted(self, "gate_intercept_")
+        saving.save(self, path)
+
+    @classmethod
+    def _from_state(cls, header: dict[str, Any], arrays: dict[str, Array], blobs: dict[str, bytes]) -> Any:
+        return saving.rebuild(cls(), header, arrays, blobs)

@@ -1,0 +1,141 @@
+"""One fit, from a source of rows to published numbers; the estimators call it and hold no algorithm themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classicmoe.contracts import Array
+from classicmoe.em.evaluate import Evaluator, Totals
+from classicmoe.em.loop import Control
+from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.multistart import Fit, MultiStart, Run
+from classicmoe.em.problem import Problem
+from classicmoe.em.sample import draw_sample
+from classicmoe.em.source import Source
+from classicmoe.em.starts import from_responsibilities
+from classicmoe.em.survey import Survey, View, survey
+from classicmoe.em.threads import one_native_thread
+from classicmoe.exceptions import DataError, TooFewRowsError
+
+
+class Plan(NamedTuple):
+    """What is to be fitted and how."""
+
+    mixture: Mixture
+    n_experts: int
+    gate: View
+    expert: View
+    control: Control
+    seeds: list[np.random.SeedSequence]
+    n_refine: int | None
+    init: Any
+    warm: MixtureParameters | None  # parameters in the user's units to continue from
+    n_workers: int
+    report: Callable[[Run], None] | None
+
+
+class Result(NamedTuple):
+    """A fit in the user's units, experts in canonical order."""
+
+    fit: Fit
+    survey: Survey
+    params: MixtureParameters
+    order: NDArray[np.intp]
+    totals: Totals
+    shift: float  # added to an objective inside the engine to get it in the user's units
+    n_free: int
+    penalty: float
+
+
+def fit_mixture(source: Source, plan: Plan) -> Result:
+    """Fit a mixture to rows.
+
+    Raises
+    ------
+    TooFewRowsError
+        Fewer distinct rows than coefficients.
+    DataError
+        A response that does not vary.
+    """
+    with one_native_thread():
+        look = survey(source, plan.gate, plan.expert, plan.n_workers)
+        _check_variation(look)
+        sample = draw_sample(source, look)
+        _check_rows(sample.n_rows, look, plan)
+        starts = MultiStart(
+            plan.mixture,
+            source,
+            look,
+            sample,
+            plan.n_experts,
+            plan.control,
+            n_refine=plan.n_refine,
+            kind=plan.init if isinstance(plan.init, str) else "auto",
+            n_workers=plan.n_workers,
+            report=plan.report,
+        )
+        given = _given(source, look, plan)
+        fit = starts.run([] if given else plan.seeds, given)
+        return _in_users_units(fit, source, look, plan)
+
+
+def _given(source: Source, look: Survey, plan: Plan) -> Sequence[MixtureParameters]:
+    """Parameters to begin with instead of random starts."""
+    if plan.warm is not None:
+        gate = plan.mixture.gate.from_raw(plan.warm.gate, look.gate_design)
+        return [MixtureParameters(gate, plan.mixture.expert.from_raw(plan.warm.expert, look.expert_design, look.response))]
+    if isinstance(plan.init, str):
+        return []
+    resp = np.asarray(plan.init, dtype=float)
+    if resp.ndim != 2 or resp.shape[1] != plan.n_experts or not np.isfinite(resp).all() or resp.min() < 0.0:
+        raise DataError(f"init must be an (n, {plan.n_experts}) array of responsibilities >= 0.")
+    total = resp.sum(axis=1, keepdims=True)
+    if len(resp) != getattr(source, "n_rows", len(resp)) or not total.all():
+        raise DataError("init must hold one row of responsibilities, not all zero, per row of X.")
+    return [from_responsibilities(Problem(plan.mixture, source, look), (resp / total).T, smooth=0.0)]
+
+
+def _check_variation(look: Survey) -> None:
+    flat = np.flatnonzero(np.diag(look.ground.response_gram) <= 1e-14 * look.ground.weight)
+    if len(flat):
+        raise DataError(
+            f"The response takes a single value (output {int(flat[0])}); there is nothing to explain."
+        )
+
+
+def _check_rows(n_distinct: int, look: Survey, plan: Plan) -> None:
+    width = max(look.expert_design.n_columns, look.gate_design.n_columns if plan.n_experts > 1 else 0) + 1
+    if plan.n_experts > n_distinct:
+        raise TooFewRowsError(
+            f"n_experts={plan.n_experts}, but X and y have only {n_distinct} distinct rows; use fewer experts."
+        )
+    if n_distinct < width:
+        raise TooFewRowsError(
+            f"{n_distinct} distinct rows (n_samples = {look.ground.rows}) cannot determine {width} coefficients per "
+            "expert. Use fewer columns (expert_features=, gate_features=) or a penalised estimator."
+        )
+
+
+def _in_users_units(fit: Fit, source: Source, look: Survey, plan: Plan) -> Result:
+    mixture, triple = plan.mixture, fit.best.triple
+    assert triple is not None
+    order = canonical_order(mixture, triple.params)
+    params = mixture.permute(triple.params, order)
+    evaluator = Evaluator(mixture, params, look.gate_design, look.expert_design, look.response)
+    totals = evaluator.totals(source, plan.n_workers)
+    shift = -look.ground.weight * float(np.log(look.response.scale).sum())
+    raw = MixtureParameters(
+        mixture.gate.to_raw(params.gate, look.gate_design),
+        mixture.expert.to_raw(params.expert, look.expert_design, look.response),
+    )
+    return Result(fit, look, raw, order, totals, shift, mixture.n_free(params), mixture.penalty(params))
+
+
+def canonical_order(mixture: Mixture, params: MixtureParameters) -> NDArray[np.intp]:
+    """Order experts by their mean where x is average, then by the next output, then by coefficients."""
+    keys: Array = mixture.expert.sort_keys(params.expert)
+    return np.lexsort(keys[::-1])

@@ -1,0 +1,119 @@
+"""Fitted attributes: written once at the end of a fit, all plain arrays, numbers and lists."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from classicmoe.em.multistart import Run
+from classicmoe.em.status import Status
+from classicmoe.em.survey import Dependence
+from classicmoe.exceptions import (
+    CollinearColumnsWarning,
+    ConstantColumnWarning,
+    DegenerateComponentWarning,
+    GateSeparatedWarning,
+    NotConvergedWarning,
+    NotReplicatedWarning,
+    SuspectSolutionWarning,
+)
+from classicmoe.models.fitting import Plan, Result
+from classicmoe.models.rows import Rows
+from classicmoe.models.verdict import judge
+
+
+def publish(estimator: Any, result: Result, plan: Plan, rows: Rows) -> None:
+    """Set all fitted attributes of an estimator."""
+    fit, best, look = result.fit, result.fit.best, result.survey
+    coder = rows.reader.coder
+    estimator.n_features_in_ = coder.n_features_in_
+    if coder.feature_names_in_ is not None:
+        estimator.feature_names_in_ = coder.feature_names_in_
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+    estimator.coder_ = coder
+    estimator.gate_features_ = rows.reader.gate
+    estimator.expert_features_ = rows.reader.expert
+    estimator.n_outputs_ = len(look.response.center)
+    estimator.response_names_ = rows.response_names
+    estimator.response_name_ = rows.response_names[0] if rows.response_names else None
+    for name, value in plan.mixture.gate.attributes(result.params.gate).items():
+        setattr(estimator, name, value)
+    for name, value in plan.mixture.expert.attributes(result.params.expert).items():
+        setattr(estimator, name, value)
+    estimator.n_rows_ = look.ground.rows
+    estimator.weight_sum_ = look.ground.weight
+    estimator.n_parameters_ = result.n_free
+    estimator.gate_rank_ = look.gate_design.width
+    estimator.expert_rank_ = look.expert_design.width
+    estimator.objective_ = best.objective + result.shift
+    estimator.objective_path_ = np.asarray(best.path) + result.shift
+    estimator.log_likelihood_ = estimator.objective_ + result.penalty
+    estimator.entropy_ = result.totals.entropy
+    estimator.expert_mass_ = result.totals.mass
+    estimator.gate_separated_ = plan.n_experts > 1 and result.totals.gate_separated
+    estimator.gradient_norm_ = best.gradient_norm
+    estimator.status_ = best.status
+    estimator.converged_ = best.status is Status.CONVERGED
+    estimator.n_iter_ = best.n_passes
+    estimator.starts_ = [start_record(run, result.shift) for run in fit.runs]
+    place = {int(old): new for new, old in enumerate(result.order)}
+    estimator.verdict_ = judge(fit, plan.n_experts, place)
+
+
+def start_record(run: Run, shift: float) -> dict[str, Any]:
+    """Return one row of ``starts_``."""
+    return {
+        "start": run.number,
+        "kind": run.kind,
+        "seed": run.seed,
+        "objective": run.objective + shift,
+        "n_iter": run.n_passes,
+        "seconds": run.seconds,
+        "status": run.status.name,
+        "degenerate": run.status is Status.DEGENERATE,
+        "suspect": run.suspect,
+        "reached": run.reached,
+        "reseeded": run.reseeded,
+        "path": [value + shift for value in run.path],
+    }
+
+
+def warn_about(estimator: Any, result: Result, rows: Rows) -> None:
+    """Say what the user should know about the fit, one warning per cause."""
+    _warn_dropped("the gate", result.survey.gate_dropped, rows.reader.gate.names_out)
+    _warn_dropped("the experts", result.survey.expert_dropped, rows.reader.expert.names_out)
+    verdict = estimator.verdict_
+    if verdict.level == "DEGENERATE":
+        _warn(f"Every start collapsed. {verdict.sentence}.", DegenerateComponentWarning)
+    elif verdict.level == "SUSPECT":
+        _warn(f"The solution is SUSPECT: {verdict.sentence}. Use fewer experts or a shared scale.", SuspectSolutionWarning)
+    elif verdict.level == "NOT CONVERGED":
+        _warn(f"The fit did not converge: {estimator.status_.sentence} (n_iter_ = {estimator.n_iter_})", NotConvergedWarning)
+    elif verdict.reached == 1 and verdict.finished > 1 and estimator.n_experts > 1:
+        _warn(f"Not replicated: {verdict.sentence}. Use more starts (n_init).", NotReplicatedWarning)
+    if estimator.gate_separated_:
+        _warn(
+            "The gate separates the experts perfectly; its slopes are held finite by the ridge only and have no "
+            "meaning beyond their sign. Predictions are not affected.",
+            GateSeparatedWarning,
+        )
+
+
+def _warn_dropped(side: str, dropped: list[Dependence], names: list[str]) -> None:
+    constant = [names[d.column] for d in dropped if not d.on]
+    if constant:
+        _warn(f"Constant column(s) left out of {side}: {', '.join(constant)} (coefficient 0).", ConstantColumnWarning)
+    for d in dropped:
+        if d.on:
+            on = ", ".join(names[i] for i in d.on)
+            _warn(
+                f"Column '{names[d.column]}' is a linear combination of {on}; left out of {side} (coefficient 0).",
+                CollinearColumnsWarning,
+            )
+
+
+def _warn(message: str, category: type[Warning]) -> None:
+    warnings.warn(message, category, stacklevel=5)

@@ -1,0 +1,141 @@
+"""A fitted estimator as a header of JSON and plain arrays, and back."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from classicmoe.archive import write_archive
+from classicmoe.em.status import Status
+from classicmoe.exceptions import ConfigurationError, ModelFileError
+from classicmoe.experts import EXPERTS
+from classicmoe.gates import GATES
+from classicmoe.models.columns import ColumnCoder
+from classicmoe.models.features import FeatureMap
+from classicmoe.models.verdict import Verdict
+from classicmoe.transformers_io import dump_transformer, load_transformer
+
+_NUMBERS = (
+    "n_outputs_ n_rows_ weight_sum_ n_parameters_ gate_rank_ expert_rank_ objective_ log_likelihood_ entropy_ "
+    "gate_separated_ gradient_norm_ converged_ n_iter_ response_names_ response_name_"
+).split()
+_SIDES = ("gate", "expert")
+
+
+def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator; everything is put together before the file is touched."""
+    mixture = estimator._mixture()
+    params = estimator._parameters()
+    arrays = {**mixture.gate.attributes(params.gate), **mixture.expert.attributes(params.expert)}
+    arrays["expert_mass_"] = estimator.expert_mass_
+    arrays["objective_path_"] = estimator.objective_path_
+    blobs: dict[str, bytes] = {}
+    sides = {side: _side_state(getattr(estimator, f"{side}_features_"), side, blobs) for side in _SIDES}
+    header = {
+        "estimator": type(estimator).__name__,
+        "settings": _settings(estimator),
+        "coder": estimator.coder_.to_state(),
+        "features": sides,
+        "numbers": {name: _plain(getattr(estimator, name)) for name in _NUMBERS},
+        "status": estimator.status_.name,
+        "verdict": asdict(estimator.verdict_),
+        "starts": [{key: _plain(value) for key, value in start.items()} for start in estimator.starts_],
+    }
+    write_archive(path, header, {name: np.asarray(value, dtype=float) for name, value in arrays.items()}, blobs)
+
+
+def _side_state(side: FeatureMap, name: str, blobs: dict[str, bytes]) -> dict[str, Any]:
+    state = side.to_state()
+    if side.kind == "transformer":
+        state["part"] = dict(state["part"])
+        blobs[name] = dump_transformer(state["part"].pop("transformer"))
+    return state
+
+
+def _settings(estimator: Any) -> dict[str, Any]:
+    """Return the constructor's arguments that shape predictions or can be stored as JSON."""
+    settings: dict[str, Any] = {}
+    for name, value in estimator.get_params(deep=False).items():
+        if isinstance(value, BaseEstimator) and name in _SIDES:
+            settings[name] = {"name": value.name, "arguments": value.get_params(deep=False)}  # type: ignore[attr-defined]
+        elif name in ("gate_features", "expert_features"):
+            # What they select lives in the feature maps; a transformer among them is stored there.
+            settings[name] = _listed(value)
+        elif name == "random_state":
+            settings[name] = int(value) if isinstance(value, int | np.integer) else None
+        elif name == "init":
+            settings[name] = value if isinstance(value, str) else "auto"
+        else:
+            settings[name] = _plain(value)
+    return settings
+
+
+def _listed(value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(entry) for entry in value]
+    return None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise ConfigurationError(f"{value!r} cannot be stored in a model file; set it to a plain value before saving.")
+
+
+def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blobs: dict[str, bytes]) -> Any:
+    """Fill an unfitted estimator from a header and arrays."""
+    settings = dict(header["settings"])
+    for side, known in (("gate", GATES), ("expert", EXPERTS)):
+        if isinstance(settings[side], dict):
+            settings[side] = known[settings[side]["name"]](**settings[side]["arguments"])
+    estimator.set_params(**settings)
+    for name, array in arrays.items():
+        if not name.endswith("_") or name.startswith("_") or not np.isfinite(array).all():
+            raise ModelFileError(f"array {name!r} is not one that a fitted model has")
+        setattr(estimator, name, array)
+    estimator.coder_ = ColumnCoder.from_state(header["coder"])
+    estimator.n_features_in_ = estimator.coder_.n_features_in_
+    if estimator.coder_.feature_names_in_ is not None:
+        estimator.feature_names_in_ = estimator.coder_.feature_names_in_
+    for side in _SIDES:
+        state = header["features"][side]
+        if state["kind"] == "transformer":
+            state["part"]["transformer"] = load_transformer(blobs[side])
+        setattr(estimator, f"{side}_features_", FeatureMap.from_state(state))
+    for name in _NUMBERS:
+        setattr(estimator, name, header["numbers"][name])
+    estimator.status_ = Status[header["status"]]
+    estimator.verdict_ = Verdict(**header["verdict"])
+    estimator.starts_ = header["starts"]
+    _check(estimator)
+    return estimator
+
+
+def _check(estimator: Any) -> None:
+    """Refuse arrays whose shapes do not fit each other or the columns."""
+    k, q = estimator.gate_intercept_.shape[0], estimator.n_outputs_
+    gate_width = estimator.gate_coef_.shape[1]
+    expert_width = len(estimator.expert_features_.names_out)
+    wanted = {
+        "gate_coef_": (k, gate_width),
+        "expert_coef_": (k, expert_width) if q == 1 else (k, q, expert_width),
+        "expert_covariances_": (k, q, q),
+        "expert_mass_": (k,),
+    }
+    for name, shape in wanted.items():
+        if getattr(estimator, name).shape != shape:
+            raise ModelFileError(f"array {name!r} has shape {getattr(estimator, name).shape}, expected {shape}")
+    if gate_width not in (0, len(estimator.gate_features_.names_out)):
+        raise ModelFileError(f"array 'gate_coef_' has {gate_width} columns, expected {len(estimator.gate_features_.names_out)}")

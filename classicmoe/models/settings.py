@@ -1,0 +1,81 @@
+"""Checks of hyperparameters: in ``fit``, never in ``__init__``, and the arguments are never rewritten."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from classicmoe.em.starts import PARAMETERS, PARTITIONS
+from classicmoe.exceptions import ConfigurationError
+from classicmoe.experts import EXPERTS
+from classicmoe.gates import GATES
+from classicmoe.models.messages import did_you_mean
+
+
+def component(value: Any, known: dict[str, Any], what: str) -> Any:
+    """Return a fresh gate or expert family from a name or an object."""
+    if isinstance(value, str):
+        if value not in known:
+            names = ", ".join(repr(name) for name in known)
+            raise ConfigurationError(f"{what}={value!r} is not known.{did_you_mean(value, known)} Known: {names}.")
+        return known[value]()
+    if not isinstance(value, tuple(known.values())):
+        names = ", ".join(repr(name) for name in known)
+        raise ConfigurationError(f"{what} must be one of {names} or such an object, not {value!r}.")
+    return clone(value)
+
+
+def integer(name: str, value: Any, least: int) -> int:
+    """Check an integer hyperparameter."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ConfigurationError(f"{name} must be an integer >= {least}, not {value!r}.")
+    return int(value)
+
+
+def check_settings(estimator: Any) -> None:
+    """Check the arguments of an estimator that fits mixtures of experts.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the argument, what it may be and what it is.
+    """
+    integer("n_experts", estimator.n_experts, 1)
+    integer("n_init", estimator.n_init, 1)
+    integer("max_iter", estimator.max_iter, 2)
+    if estimator.n_refine is not None:
+        integer("n_refine", estimator.n_refine, 1)
+    if not isinstance(estimator.tol, Real) or not 0.0 < estimator.tol < np.inf:
+        raise ConfigurationError(f"tol must be a positive number, not {estimator.tol!r}.")
+    for name, allowed in (
+        ("acceleration", ("squarem", "none")),
+        ("weight_type", ("frequency", "sampling")),
+        ("unseen", ("error", "reference")),
+    ):
+        value = getattr(estimator, name)
+        if value not in allowed:
+            raise ConfigurationError(f"{name} must be {' or '.join(map(repr, allowed))}, not {value!r}.")
+    if isinstance(estimator.init, str) and estimator.init not in ("auto", PARAMETERS, *PARTITIONS):
+        kinds = ", ".join(repr(kind) for kind in ("auto", PARAMETERS, *PARTITIONS))
+        raise ConfigurationError(f"init must be one of {kinds} or an (n, n_experts) array, not {estimator.init!r}.")
+    gate = component(estimator.gate, GATES, "gate")
+    component(estimator.expert, EXPERTS, "expert")
+    ridge, solver = getattr(gate, "ridge", 0.0), getattr(gate, "solver", "newton")
+    if not isinstance(ridge, Real) or not 0.0 <= ridge < np.inf:
+        raise ConfigurationError(f"The gate's ridge must be a number >= 0, not {ridge!r}.")
+    if solver not in ("newton", "mm"):
+        raise ConfigurationError(f"The gate's solver must be 'newton' or 'mm', not {solver!r}.")
+
+
+def seeds(random_state: Any, n: int) -> list[np.random.SeedSequence]:
+    """Return one seed per start, whatever kind of random state scikit-learn's users pass."""
+    if random_state is None:
+        return np.random.SeedSequence().spawn(n)
+    if isinstance(random_state, Integral):
+        return np.random.SeedSequence(int(random_state)).spawn(n)
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.SeedSequence(int(random_state.randint(2**31 - 1))).spawn(n)
+    raise ConfigurationError(f"random_state must be None, an integer or a RandomState, not {random_state!r}.")

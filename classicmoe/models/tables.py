@@ -1,0 +1,117 @@
+"""A fitted model as tables: coefficients in long form, and the summary that people read."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from classicmoe import criteria
+
+
+class Summary(str):
+    """Text that a notebook shows as preformatted HTML."""
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+    __repr__ = str.__str__
+
+
+def coefficient_rows(estimator: Any) -> list[dict[str, Any]]:
+    """Return one dictionary per coefficient: part, expert, output (several outputs only), term, estimate."""
+    rows: list[dict[str, Any]] = []
+    outputs = response_names(estimator)
+    several = len(outputs) > 1
+    gate_terms = ["(intercept)", *estimator.gate_features_.names_out]
+    expert_terms = ["(intercept)", *estimator.expert_features_.names_out]
+    for k in range(len(estimator.gate_intercept_)):
+        values = [estimator.gate_intercept_[k], *estimator.gate_coef_[k]]
+        for term, value in zip(gate_terms, values, strict=False):
+            row = {"part": "gate", "expert": k, "term": term, "estimate": float(value)}
+            rows.append({**row, "output": ""} if several else row)
+    for k in range(len(estimator.expert_intercept_)):
+        for j, output in enumerate(outputs):
+            at = (k, j) if several else (k,)
+            values = [estimator.expert_intercept_[at], *estimator.expert_coef_[at], estimator.expert_scale_[at]]
+            for term, value in zip([*expert_terms, "(scale)"], values, strict=True):
+                row = {"part": "expert", "expert": k, "term": term, "estimate": float(value)}
+                rows.append({**row, "output": output} if several else row)
+    return rows
+
+
+def coefficient_table(estimator: Any) -> Any:
+    """Return :func:`coefficient_rows` as a pandas data frame."""
+    import pandas as pd
+
+    return pd.DataFrame(coefficient_rows(estimator))
+
+
+def response_names(estimator: Any) -> list[str]:
+    """Return the names of the outputs, made up where the user gave none."""
+    given = estimator.response_names_
+    if given:
+        return list(given)
+    return ["y"] if estimator.n_outputs_ == 1 else [f"y{j}" for j in range(estimator.n_outputs_)]
+
+
+def summarise(estimator: Any) -> Summary:
+    """Return the text of ``summary()``."""
+    n, k = estimator.weight_sum_, len(estimator.gate_intercept_)
+    ll, free, entropy = estimator.log_likelihood_, estimator.n_parameters_, estimator.entropy_
+    mixture = estimator._mixture()
+    lines = [
+        f"Mixture of experts: {mixture.gate.name} gate, {mixture.expert.name} experts   n = {n:g}   K = {k}",
+        f"response: {', '.join(response_names(estimator))}",
+        f"log-likelihood {ll:.6g}   parameters {free}   AIC {criteria.aic(ll, free):.6g}   "
+        f"BIC {criteria.bic(ll, free, n):.6g}   ICL {criteria.icl(ll, free, n, entropy):.6g}   "
+        f"entropy {_number(criteria.normalised_entropy(entropy, n, k))}",
+        f"{estimator.status_.name.lower()} after {estimator.n_iter_} passes: {estimator.status_.sentence}",
+        f"verdict: {estimator.verdict_}",
+    ]
+    ridge = getattr(mixture.gate, "ridge", 0.0)
+    if ridge and k > 1:
+        lines.append(f"gate ridge {ridge:g} on standardised slopes (criteria are of the unpenalised likelihood)")
+    if estimator.weight_type == "sampling":
+        lines.append("sampling weights, rescaled to mean 1: log-likelihood and criteria are pseudo")
+    if estimator.gate_separated_:
+        lines.append("the gate separates the experts perfectly: its slopes are finite by the ridge only")
+    shares = estimator.expert_mass_ / estimator.expert_mass_.sum()
+    header = ["", *(f"expert {j}" for j in range(k))]
+    body = [["share", *(f"{share:.3f}" for share in shares)], ["rows", *(_number(m) for m in estimator.expert_mass_)]]
+    lines += ["", *_aligned(header, body)]
+    if k > 1:
+        terms = ["(intercept)", *estimator.gate_features_.names_out][: estimator.gate_coef_.shape[1] + 1]
+        values = np.column_stack([estimator.gate_intercept_, estimator.gate_coef_])
+        lines += ["", "Gate (log-odds against the expert whose column is zero)", *_block(header, terms, values)]
+    lines += ["", *_expert_lines(estimator, header)]
+    return Summary("\n".join(lines))
+
+
+def _expert_lines(estimator: Any, header: list[str]) -> list[str]:
+    terms = ["(intercept)", *estimator.expert_features_.names_out, "(scale)"]
+    names = response_names(estimator)
+    lines: list[str] = []
+    for j, name in enumerate(names):
+        at = (slice(None), j) if len(names) > 1 else (slice(None),)
+        values = np.column_stack([estimator.expert_intercept_[at], estimator.expert_coef_[at], estimator.expert_scale_[at]])
+        lines += [f"Experts ({name})" if len(names) > 1 else "Experts", *_block(header, terms, values)]
+    return lines
+
+
+def _block(header: list[str], terms: list[str], values: np.ndarray) -> list[str]:
+    return _aligned(header, [[term, *(_number(v) for v in values[:, i])] for i, term in enumerate(terms)])
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.4g}"
+
+
+def _aligned(header: list[str], body: list[list[str]]) -> list[str]:
+    rows = [header, *body]
+    width = [max(len(row[j]) for row in rows) for j in range(len(header))]
+    return [
+        "  ".join(row[j].ljust(width[j]) if j == 0 else row[j].rjust(width[j]) for j in range(len(row))).rstrip()
+        for row in rows
+    ]
