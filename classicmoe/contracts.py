@@ -11,6 +11,7 @@ Scales: inside the engine columns are centred and scaled and responses standardi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -252,9 +253,17 @@ class Expert(Protocol):
 
 
 
+@lru_cache(maxsize=256)
+def upper_triangle(width: int, above: int = 0) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the indices of an upper triangle; asked for in every update, and slow to make."""
+    i, j = np.triu_indices(width, above)
+    i.flags.writeable = j.flags.writeable = False
+    return i, j
+
+
 def unpack_symmetric(packed: Array, width: int) -> Array:
     """Turn (..., width(width+1)/2) packed upper triangles into (..., width, width) symmetric matrices."""
-    i, j = np.triu_indices(width)
+    i, j = upper_triangle(width)
     full = np.empty((*packed.shape[:-1], width, width))
     full[..., i, j] = packed
     full[..., j, i] = packed

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from classicmoe import kernels
 from classicmoe.contracts import Array, Design, Parameters, Response
 from classicmoe.em.source import Chunk
 
@@ -49,8 +50,7 @@ class RowBlock:
         table = chunk.tables[design.table]
         if len(design.columns) != table.shape[1]:
             table = table[:, design.columns]
-        np.subtract(table.T, design.center[:, None], out=out[1:])
-        out[1:] *= (1.0 / design.scale)[:, None]
+        kernels.rows.load(table, design.center, 1.0 / design.scale, out[1:])
         if empty is not None:
             # A row of weight zero must not matter, whatever it holds; 0 * inf would.
             out[1:, empty] = 0.0

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
-from classicmoe.contracts import Array, Block, Design, Ground, Step, unpack_symmetric
+from classicmoe.contracts import Array, Block, Design, Ground, Step, unpack_symmetric, upper_triangle
 
 
 class SoftmaxParameters(NamedTuple):
@@ -93,21 +93,19 @@ class SoftmaxGate(BaseEstimator):
         def compute() -> Array:
             out = block.scratch("gate log", n_experts)
             np.dot(params.coef, block.gate_columns, out=out)
-            kernels.softmax.shift(out)
+            total, log_total = block.scratch("gate rows", 2)
+            kernels.softmax.shift(out, total)
             prob = np.exp(out, out=block.scratch("gate prob", n_experts))
-            total = block.scratch("total", 1)[0]
             kernels.mixture.sum_over_experts(prob, total)
-            kernels.softmax.subtract_row(out, np.log(total, out=total))
+            np.log(total, out=log_total)
+            kernels.softmax.normalise(out, prob, total, log_total)
             return out
 
         return block.once("gate log", params, compute)
 
     def _prob(self, params: SoftmaxParameters, block: Block) -> Array:
-        def compute() -> Array:
-            log_prob = self.log_prob(params, block)
-            return np.exp(log_prob, out=block.scratch("gate prob", len(log_prob)))
-
-        return block.once("gate prob", params, compute)
+        self.log_prob(params, block)
+        return block.scratch("gate prob", len(params.coef))
 
     def _gradient_rows(self, params: SoftmaxParameters, block: Block, resp: Array) -> Array:
         rows = block.scratch("gradient rows", len(resp))
@@ -152,7 +150,8 @@ class SoftmaxGate(BaseEstimator):
 
     def _mm_direction(self, gradient: Array, ground: Ground) -> Array:
         # diag(g) - g g' is below (I - 11'/K)/2 for every g, hence half the Gram matrix bounds every curvature.
-        bound = 0.5 * ground.gate_gram + np.diag(np.r_[0.0, np.full(len(ground.gate_gram) - 1, self.ridge)])
+        bound = 0.5 * ground.gate_gram
+        bound[np.arange(1, len(bound)), np.arange(1, len(bound))] += self.ridge
         return np.linalg.solve(bound, gradient.T).T
 
     def _newton_direction(
@@ -163,12 +162,13 @@ class SoftmaxGate(BaseEstimator):
         free = n_experts - 1
         assert statistics.curvature is not None
         blocks = np.zeros((n_experts, n_experts, width, width))
-        i, j = np.triu_indices(n_experts, 1)
+        i, j = upper_triangle(n_experts, 1)
         pairs = unpack_symmetric(statistics.curvature, width)
         blocks[i, j] = blocks[j, i] = -pairs
         for k in range(n_experts):
             blocks[k, k] = -blocks[k].sum(axis=0)
-        slopes = np.diag(np.r_[0.0, np.full(width - 1, self.ridge)])
+        slopes = self.ridge * np.eye(width)
+        slopes[0, 0] = 0.0
         hessian = blocks[:free, :free] + (np.eye(free) - 1.0 / n_experts)[:, :, None, None] * slopes
         hessian = hessian.transpose(0, 2, 1, 3).reshape(free * width, free * width)
         hessian[np.diag_indices_from(hessian)] += 1e-12 * np.trace(hessian) / len(hessian)

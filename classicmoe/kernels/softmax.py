@@ -4,23 +4,29 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def shift(logits):
-    """Subtract the row maximum over experts (first axis) in place."""
+def shift(logits, top):
+    """Subtract the row maximum over experts (first axis) in place; ``top`` (m,) receives it."""
     n_experts, m = logits.shape
     for r in range(m):
-        top = logits[0, r]
-        for k in range(1, n_experts):
-            top = logits[k, r] if logits[k, r] > top else top
-        for k in range(n_experts):
-            logits[k, r] -= top
+        top[r] = logits[0, r]
+    for k in range(1, n_experts):
+        for r in range(m):
+            top[r] = max(top[r], logits[k, r])
+    for k in range(n_experts):
+        for r in range(m):
+            logits[k, r] -= top[r]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def subtract_row(values, row):
-    """Subtract a row vector from every expert's row in place."""
-    for k in range(values.shape[0]):
-        for r in range(values.shape[1]):
-            values[k, r] -= row[r]
+def normalise(logits, prob, total, log_total):
+    """Turn shifted logits into log-probabilities and their exponentials into probabilities, in place."""
+    n_experts, m = logits.shape
+    for r in range(m):
+        total[r] = 1.0 / total[r]
+    for k in range(n_experts):
+        for r in range(m):
+            logits[k, r] -= log_total[r]
+            prob[k, r] *= total[r]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
