@@ -4,7 +4,9 @@ import statistics
 import subprocess
 import sys
 
-SKLEARN = "import time; t = time.perf_counter(); import sklearn.mixture, sklearn.linear_model; print(time.perf_counter() - t)"
+SKLEARN = (
+    "import time; t = time.perf_counter(); import sklearn.mixture, sklearn.linear_model; print(time.perf_counter() - t)"
+)
 OURS = (
     "import time; t = time.perf_counter(); import sklearn.mixture, sklearn.linear_model; s = time.perf_counter(); "
     "from classicmoe import MoERegressor, MoESelector; print(time.perf_counter() - s)"
@@ -20,13 +22,15 @@ FIRST = (
 
 def median(code, repeats=5):
     """Return the median of what fresh interpreters print."""
-    run = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(repeats)]
+    run = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(repeats)
+    ]
     return statistics.median(float(r.stdout.split()[-1]) for r in run)
 
 
 def main():
     """Print the figures."""
     median(FIRST, 1)
-    print(f"startup: import sklearn.mixture, sklearn.linear_model {median(SKLEARN):.2f} s; import classicmoe {median(BARE):.3f} s")
+    print(f"startup: import of scikit-learn {median(SKLEARN):.2f} s; of classicmoe alone {median(BARE):.3f} s")
     print(f"startup: both estimators' modules after scikit-learn {median(OURS):.2f} s more")
     print(f"startup: first fit beyond later fits, warm kernel cache {median(FIRST):.2f} s")

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]  # float64; NumPy types what linear algebra returns no closer than this
 Step = Literal["full", "half", "safe"]
 Parameters = Any  # a NamedTuple of arrays, expert axis first
 Statistics = Any  # a NamedTuple of arrays, each a sum over rows
@@ -250,7 +250,6 @@ class Expert(Protocol):
     def conditional(self, params: Parameters, mean: Array) -> Any:
         """Return the experts' distributions of y at means (n, K, q), as predictive distributions take them."""
         ...
-
 
 
 @lru_cache(maxsize=256)

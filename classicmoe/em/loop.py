@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-
-from classicmoe.contracts import Array, Step
+from classicmoe.contracts import Step
+from classicmoe.em.mixture import MixtureParameters
 from classicmoe.em.problem import Problem, Triple
 from classicmoe.em.squarem import Extrapolation
 from classicmoe.em.status import Status
@@ -58,37 +57,48 @@ class Climb:
         return Outcome(triple, self.path, self.n_passes, status, self.problem.gradient_norm(triple))
 
     def _cycles(self, triple: Triple) -> tuple[Triple, Status]:
+        """Repeat cycles of two plain steps and a leap until the rule is met or nothing can be gained."""
         extrapolation = Extrapolation(self.problem)
         quiet = 0
         while True:
             cycle = [triple]
             for _ in range(2):
-                if self._flat(cycle[-1]):
-                    return cycle[-1], Status.CONVERGED
-                if self.n_passes >= self.control.max_iter:
-                    return cycle[-1], Status.MAX_ITER
-                following = self._ascend(cycle[-1])
-                if following is None:
-                    return cycle[-1], Status.CONVERGED if quiet else Status.STALLED
+                following, status = self._step(cycle[-1], quiet)
+                if status is not None:
+                    return following, status
                 cycle.append(following)
-                if self._collapsed(following):
-                    return following, Status.DEGENERATE
             quiet = quiet + 1 if self._little_left([t.objective for t in cycle]) else 0
             if quiet == 2:
                 return cycle[-1], Status.CONVERGED
-            triple = cycle[-1]
-            if self.control.accelerate and WARM_UP <= self.n_passes < self.control.max_iter:
-                proposal = extrapolation.propose(*cycle)
-                if proposal is not None:
-                    leap = self._evaluate(proposal)
-                    accepted = leap.objective >= triple.objective
-                    extrapolation.learn(accepted)
-                    if accepted:
-                        triple = self._accept(leap)
+            triple = self._leap(extrapolation, cycle)
 
-    def _evaluate(self, params: object) -> Triple:
+    def _step(self, triple: Triple, quiet: int) -> tuple[Triple, Status | None]:
+        """Take one plain step, or say why the climb ends here."""
+        if self.problem.gradient_norm(triple) < FLAT_GRADIENT:
+            return triple, Status.CONVERGED
+        if self.n_passes >= self.control.max_iter:
+            return triple, Status.MAX_ITER
+        following = self._ascend(triple)
+        if following is None:
+            return triple, Status.CONVERGED if quiet else Status.STALLED
+        return following, Status.DEGENERATE if self._collapsed(following) else None
+
+    def _leap(self, extrapolation: Extrapolation, cycle: list[Triple]) -> Triple:
+        """Try an extrapolation from the cycle; keep it only if it is not below the cycle's end."""
+        end = cycle[-1]
+        if not self.control.accelerate or not WARM_UP <= self.n_passes < self.control.max_iter:
+            return end
+        proposal = extrapolation.propose(*cycle)
+        if proposal is None:
+            return end
+        leap = self._evaluate(proposal)
+        accepted = leap.objective >= end.objective
+        extrapolation.learn(accepted)
+        return self._accept(leap) if accepted else end
+
+    def _evaluate(self, params: MixtureParameters) -> Triple:
         self.n_passes += 1
-        return self.problem.evaluate(params)  # type: ignore[arg-type]
+        return self.problem.evaluate(params)
 
     def _accept(self, triple: Triple) -> Triple:
         self.path.append(triple.objective)
@@ -105,9 +115,6 @@ class Climb:
                 return self._accept(proposal)
         return None
 
-    def _flat(self, triple: Triple) -> bool:
-        return self.problem.gradient_norm(triple) < FLAT_GRADIENT
-
     def _little_left(self, objectives: list[float]) -> bool:
         """Aitken's estimate of the gain still to come, from two plain steps, is below the threshold."""
         first, second = objectives[1] - objectives[0], objectives[2] - objectives[1]
@@ -117,12 +124,8 @@ class Climb:
         return max(abs(first), abs(second)) < 1e-10 * (1.0 + abs(objectives[2]))
 
     def _collapsed(self, triple: Triple) -> bool:
-        """An expert at the floor of its scale or without enough rows for three steps running."""
+        """Tell whether an expert was at the floor of its scale or starved of rows for three steps running."""
         collapsed = self.problem.collapsed(triple)
         self._starved = self._starved + 1 if collapsed.any() else 0
         return self._starved >= 3
 
-
-def scaled_difference(a: Array, b: Array) -> float:
-    """Largest difference relative to 1 + |b|."""
-    return float(np.max(np.abs(a - b) / (1.0 + np.abs(b)), initial=0.0))

@@ -87,7 +87,9 @@ def _given(source: Source, look: Survey, plan: Plan) -> Sequence[MixtureParamete
     """Parameters to begin with instead of random starts."""
     if plan.warm is not None:
         gate = plan.mixture.gate.from_raw(plan.warm.gate, look.gate_design)
-        return [MixtureParameters(gate, plan.mixture.expert.from_raw(plan.warm.expert, look.expert_design, look.response))]
+        return [
+            MixtureParameters(gate, plan.mixture.expert.from_raw(plan.warm.expert, look.expert_design, look.response))
+        ]
     if isinstance(plan.init, str):
         return []
     resp = np.asarray(plan.init, dtype=float)
@@ -102,9 +104,7 @@ def _given(source: Source, look: Survey, plan: Plan) -> Sequence[MixtureParamete
 def _check_variation(look: Survey) -> None:
     flat = np.flatnonzero(np.diag(look.ground.response_gram) <= 1e-14 * look.ground.weight)
     if len(flat):
-        raise DataError(
-            f"The response takes a single value (output {int(flat[0])}); there is nothing to explain."
-        )
+        raise DataError(f"The response takes a single value (output {int(flat[0])}); there is nothing to explain.")
 
 
 def _check_rows(n_distinct: int, look: Survey, plan: Plan) -> None:

@@ -89,9 +89,14 @@ def warn_about(estimator: Any, result: Result, rows: Rows) -> None:
     if verdict.level == "DEGENERATE":
         _warn(f"Every start collapsed. {verdict.sentence}.", DegenerateComponentWarning)
     elif verdict.level == "SUSPECT":
-        _warn(f"The solution is SUSPECT: {verdict.sentence}. Use fewer experts or a shared scale.", SuspectSolutionWarning)
+        _warn(
+            f"The solution is SUSPECT: {verdict.sentence}. Use fewer experts or a shared scale.", SuspectSolutionWarning
+        )
     elif verdict.level == "NOT CONVERGED":
-        _warn(f"The fit did not converge: {estimator.status_.sentence} (n_iter_ = {estimator.n_iter_})", NotConvergedWarning)
+        _warn(
+            f"The fit did not converge: {estimator.status_.sentence} (n_iter_ = {estimator.n_iter_})",
+            NotConvergedWarning,
+        )
     elif verdict.reached == 1 and verdict.finished > 1 and estimator.n_experts > 1:
         _warn(f"Not replicated: {verdict.sentence}. Use more starts (n_init).", NotReplicatedWarning)
     if estimator.gate_separated_:

@@ -239,9 +239,12 @@ class MoERegressor(BaseMoERegressor):
             raise ColumnError("data= must be a data frame with named columns.")
         parts = split_formula(formula, table.names)
         frame = table.native
-        return frame.drop(columns=[parts.response]) if hasattr(frame, "iloc") else frame.drop(parts.response), frame[
-            parts.response
-        ], parts.expert, parts.gate
+        return (
+            frame.drop(columns=[parts.response]) if hasattr(frame, "iloc") else frame.drop(parts.response),
+            frame[parts.response],
+            parts.expert,
+            parts.gate,
+        )
 
     def _progress(self, run: Run) -> None:
         value = "" if not np.isfinite(run.objective) else f"  objective {run.objective:.6g}"

@@ -104,9 +104,7 @@ def typed_weights(weight: Array | None, weight_type: str) -> Array | None:
     return weight
 
 
-def rows_of_batches(
-    batches: Batches, gate: Any, expert: Any, unseen: Any, weight_type: str, owner: str
-) -> Rows:
+def rows_of_batches(batches: Batches, gate: Any, expert: Any, unseen: Any, weight_type: str, owner: str) -> Rows:
     """Learn the columns from the first batch and return the batches as a source.
 
     Levels of categorical columns are those of the first batch; a transformer is fitted to the first batch.

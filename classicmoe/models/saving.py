@@ -138,4 +138,6 @@ def _check(estimator: Any) -> None:
         if getattr(estimator, name).shape != shape:
             raise ModelFileError(f"array {name!r} has shape {getattr(estimator, name).shape}, expected {shape}")
     if gate_width not in (0, len(estimator.gate_features_.names_out)):
-        raise ModelFileError(f"array 'gate_coef_' has {gate_width} columns, expected {len(estimator.gate_features_.names_out)}")
+        raise ModelFileError(
+            f"array 'gate_coef_' has {gate_width} columns, expected {len(estimator.gate_features_.names_out)}"
+        )

@@ -95,7 +95,9 @@ def _expert_lines(estimator: Any, header: list[str]) -> list[str]:
     lines: list[str] = []
     for j, name in enumerate(names):
         at = (slice(None), j) if len(names) > 1 else (slice(None),)
-        values = np.column_stack([estimator.expert_intercept_[at], estimator.expert_coef_[at], estimator.expert_scale_[at]])
+        values = np.column_stack(
+            [estimator.expert_intercept_[at], estimator.expert_coef_[at], estimator.expert_scale_[at]]
+        )
         lines += [f"Experts ({name})" if len(names) > 1 else "Experts", *_block(header, terms, values)]
     return lines
 

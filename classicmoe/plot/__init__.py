@@ -1,0 +1,13 @@
+"""Displays: compute once with ``from_estimator`` or ``from_results``, draw on any axes with ``plot(ax=None)``.
+
+They follow scikit-learn's contract: ``plot`` keeps what it drew (``ax_``, ``figure_``, ``lines_`` ...) and returns the
+display, which can be drawn again elsewhere. matplotlib is loaded when something is drawn, not before
+(``pip install classicmoe[plot]``).
+"""
+
+from classicmoe.plot.experts import ExpertDisplay
+from classicmoe.plot.gate import GateDisplay
+from classicmoe.plot.selection import SelectionDisplay
+from classicmoe.plot.starts import StartsDisplay
+
+__all__ = ["ExpertDisplay", "GateDisplay", "SelectionDisplay", "StartsDisplay"]

@@ -1,0 +1,13 @@
+"""The distribution of y given x as an object: mean, variance, density, distribution function, quantiles, intervals."""
+
+from classicmoe.distributions.components import Components, JointComponents
+from classicmoe.distributions.gaussian import GaussianComponents, JointGaussianComponents
+from classicmoe.predictive.distribution import MixtureDistribution
+
+__all__ = [
+    "Components",
+    "GaussianComponents",
+    "JointComponents",
+    "JointGaussianComponents",
+    "MixtureDistribution",
+]
