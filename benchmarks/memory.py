@@ -43,8 +43,9 @@ IN_MEMORY = """
 X, y, _ = regimes({n}, 10, 3, dtype=np.{dtype})
 with Watch("VmRSS") as watch:
     model = MoERegressor(3, n_init=4, random_state=0, max_iter=60).fit(X, y)
-print(f"memory: n = {n}, d = 10, {dtype}: X is {{X.nbytes / 2**20:.0f}} MB, growth {{(watch.peak - watch.before) / 2**20:.0f}} MB"
-      f" = {{(watch.peak - watch.before) / X.nbytes:.1%}} of X; X is still {{X.dtype}}")
+growth = watch.peak - watch.before
+print(f"memory: n = {n}, d = 10, {dtype}: X is {{X.nbytes / 2**20:.0f}} MB, growth {{growth / 2**20:.0f}} MB",
+      f"= {{growth / X.nbytes:.1%}} of X; X is still {{X.dtype}}")
 """
 
 MAPPED = """

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from classicmoe.contracts import Array, Expert, Gate
 from classicmoe.em.loop import Control
+from classicmoe.em.mixture import MixtureParameters
 from classicmoe.em.multistart import Run
 from classicmoe.em.source import Batches
 from classicmoe.em.threads import count_workers
@@ -201,7 +202,7 @@ class MoERegressor(BaseMoERegressor):
             seeds(self.random_state, 1 if self.n_experts == 1 else self.n_init),
             self.n_refine,
             self.init,
-            self._parameters() if self.warm_start and hasattr(self, "gate_intercept_") else None,
+            self._warm_parameters(rows),
             count_workers(self.n_jobs),
             self._progress if self.verbose else None,
         )
@@ -211,6 +212,17 @@ class MoERegressor(BaseMoERegressor):
         if result.fit.interrupted:
             raise KeyboardInterrupt
         return self
+
+    def _warm_parameters(self, rows: Rows) -> MixtureParameters | None:
+        """Return the parameters of the previous fit when this one is to continue it."""
+        if not self.warm_start or not hasattr(self, "gate_intercept_"):
+            return None
+        names = (self.gate_features_.names_out, self.expert_features_.names_out, self._k)
+        if names != (rows.reader.gate.names_out, rows.reader.expert.names_out, self.n_experts):
+            raise ConfigurationError(
+                "warm_start=True continues a fit with the same columns and n_experts; set warm_start=False."
+            )
+        return self._parameters()
 
     def _read(self, X: Any, y: Any, sample_weight: Any, data: Any) -> Rows:
         gate, expert = self.gate_features, self.expert_features
