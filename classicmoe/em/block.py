@@ -48,7 +48,7 @@ class RowBlock:
         out = self.scratch(name, design.width)
         out[0] = 1.0
         table = chunk.tables[design.table]
-        if len(design.columns) != table.shape[1]:
+        if not np.array_equal(design.columns, np.arange(table.shape[1])):
             table = table[:, design.columns]
         kernels.rows.load(table, design.center, 1.0 / design.scale, out[1:])
         if empty is not None:

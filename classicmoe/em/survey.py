@@ -98,6 +98,8 @@ def _first_look(source: Source) -> _Moments:
     for task in source.tasks():
         for chunk in task:
             w = np.ones(len(chunk.y)) if chunk.weight is None else chunk.weight
+            if not w.any():
+                continue  # not even the origin may come from rows of weight zero
             parts = (*chunk.tables, chunk.y)
             if not origin:
                 lead = int(np.argmax(w > 0))
@@ -105,14 +107,17 @@ def _first_look(source: Source) -> _Moments:
                 first = [np.zeros(part.shape[1]) for part in parts]
                 second = [np.zeros(part.shape[1]) for part in parts]
             empty = w == 0.0
-            for i, part in enumerate(parts):
-                shifted = part - origin[i]
-                if empty.any():
-                    shifted[empty] = 0.0
-                first[i] += w @ shifted
-                second[i] += w @ np.square(shifted, out=shifted)
+            with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
+                for i, part in enumerate(parts):
+                    shifted = part - origin[i]
+                    if empty.any():
+                        shifted[empty] = 0.0
+                    first[i] += w @ shifted
+                    second[i] += w @ np.square(shifted, out=shifted)
             rows += int(np.count_nonzero(w))
             weight += float(w.sum())
+    if not all(np.isfinite(t).all() for t in second):
+        raise DataError("Some values are so large that their squares overflow; rescale the columns or y.")
     means, scales = [], []
     for o, s, t in zip(origin, first, second, strict=True):
         mean = s / weight
@@ -121,8 +126,6 @@ def _first_look(source: Source) -> _Moments:
         noise = 1e-14 * t / weight + 1e-28 * (o + mean) ** 2
         means.append(o + mean)
         scales.append(np.sqrt(np.where(variance > noise, variance, 0.0)))
-    if not all(np.isfinite(m).all() and np.isfinite(s).all() for m, s in zip(means, scales, strict=True)):
-        raise DataError("Some values are so large that their squares overflow; rescale the columns or y.")
     response = Response(means[-1], np.where(scales[-1] > 0, scales[-1], 1.0))
     return _Moments(rows, weight, tuple(means[:-1]), tuple(scales[:-1]), response)
 

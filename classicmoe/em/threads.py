@@ -27,20 +27,41 @@ def _controller() -> Any:
 @contextmanager
 def one_native_thread() -> Iterator[None]:
     """Limit native thread pools to one thread until the last user has left."""
+    # OpenMP keeps one limit per calling thread, BLAS one per process.
+    with _controller().select(user_api="openmp").limit(limits=1):
+        _enter()
+        try:
+            yield
+        finally:
+            _leave()
+
+
+def _enter() -> None:
     global _users, _limiter
     with _lock:
         _users += 1
         if _users == 1:
-            _limiter = _controller().limit(limits=1)
-            _limiter.__enter__()
-    try:
-        yield
-    finally:
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                _limiter.__exit__(None, None, None)
-                _limiter = None
+            _take_control()
+            _limiter = _controller().select(user_api="blas").limit(limits=1)
+
+
+def _leave() -> None:
+    global _users, _limiter
+    with _lock:
+        _users -= 1
+        if _users == 0:
+            _take_control()
+            _limiter.restore_original_limits()
+            _take_control()
+            _limiter = None
+
+
+def _take_control() -> None:
+    # threadpoolctl lets only the thread that set a limit of OpenBLAS first change it, and ignores all others; here the
+    # last user, who lifts the limit, need not be the first.
+    for library in _controller().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
 
 
 def count_workers(n_jobs: int | None) -> int:

@@ -1,0 +1,59 @@
+"""``classicmoe fit``: one model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from classicmoe.cli import options as o
+
+
+def fit(
+    ctx: typer.Context,
+    data: o.Data,
+    response: o.Response = None,
+    k: Annotated[str, typer.Option("-k", "--experts", metavar="K", help="Number of experts.")] = "2",
+    formula: o.Formula = None,
+    expert: o.ExpertTerms = None,
+    gate: o.GateTerms = None,
+    gate_type: o.GateType = "softmax",
+    family: o.Family = "gaussian",
+    weights: o.Weights = None,
+    weight_type: o.WeightType = "frequency",
+    drop: o.Drop = None,
+    na: o.Na = "error",
+    unseen: o.Unseen = "error",
+    input_format: o.InputFormat = None,
+    starts: o.Starts = 20,
+    max_iter: o.MaxIter = 1000,
+    seed: o.Seed = 0,
+    jobs: o.Jobs = None,
+    strict: o.Strict = False,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Where to save the model.", rich_help_panel="Output")
+    ] = "model.cmoe",
+    report: o.Report = None,
+    as_json: o.Json = False,
+    plain: o.Plain = False,
+    debug: o.Debug = False,
+) -> None:
+    """Fit one model and save it."""
+    from classicmoe.cli.output import Console
+    from classicmoe.cli.running import check_writable, finish, run_fit, save_model, save_report, settings_of
+    from classicmoe.cli.task import Question, prepare
+
+    ks = o.counts_of_experts(k)
+    if len(ks) > 1:
+        raise typer.BadParameter("fit takes one number of experts; select takes several.", param_hint="-k")
+    console = Console(plain)
+    check_writable(output, report)
+    task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format), console)
+    settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen)
+    console.note(f"seed {seed}, {starts} starts")
+    study = run_fit(task, settings, ks[0], jobs, console, ctx.obj)
+    if not as_json:
+        print(study.text, flush=True)
+    save_model(study, output, console)
+    save_report(study, report, console)
+    finish(study, console, "fit", as_json, strict)

@@ -1,0 +1,191 @@
+"""The options that several commands share, in one place so that they mean the same everywhere.
+
+Nothing heavy is imported here: ``classicmoe --help`` must answer at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Annotated
+
+import typer
+
+_DATA, _MODEL, _SEARCH, _OUTPUT = "Data", "Model", "Search", "Output"
+
+
+def one_of(*values: str) -> Callable[[str | None], str | None]:
+    """Return a callback that accepts these words only, and proposes the nearest one."""
+
+    def check(value: str | None) -> str | None:
+        if value is None or value in values:
+            return value
+        near = get_close_matches(value, values, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(values)}.{hint}")
+
+    return check
+
+
+def at_least(least: int) -> Callable[[int], int]:
+    """Return a callback that accepts integers from ``least`` on."""
+
+    def check(value: int) -> int:
+        if value < least:
+            raise typer.BadParameter(f"{value} is less than {least}.")
+        return value
+
+    return check
+
+
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="CSV or TSV (also .gz) or Parquet file; - is standard input.")
+]
+ModelFile = Annotated[str, typer.Argument(metavar="MODEL", help="A model file (.cmoe).")]
+InputFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--input-format",
+        help="csv, tsv or parquet; guessed when not given.",
+        callback=one_of("csv", "tsv", "parquet"),
+        rich_help_panel=_DATA,
+    ),
+]
+Response = Annotated[
+    str | None, typer.Option("-y", "--response", metavar="COL", help="Column to explain.", rich_help_panel=_DATA)
+]
+Weights = Annotated[
+    str | None,
+    typer.Option("--weights", metavar="COL", help="Column of weights; never a feature.", rich_help_panel=_DATA),
+]
+WeightType = Annotated[
+    str,
+    typer.Option(
+        "--weight-type",
+        help="frequency: a weight of k is k rows; sampling: rescaled to mean 1.",
+        callback=one_of("frequency", "sampling"),
+        rich_help_panel=_DATA,
+    ),
+]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--drop",
+        metavar="COL",
+        help="Column that is no feature; may be repeated, or a list a,b,c.",
+        rich_help_panel=_DATA,
+    ),
+]
+Na = Annotated[
+    str,
+    typer.Option(
+        "--na",
+        help="Missing values: error, or drop their rows (the same ones for every model).",
+        callback=one_of("error", "drop"),
+        rich_help_panel=_DATA,
+    ),
+]
+Formula = Annotated[
+    str | None,
+    typer.Option(
+        "--formula",
+        metavar="TEXT",
+        help="'y ~ a + b | c': response, terms of the experts, terms of the gate; in place of -y, --expert, --gate.",
+        rich_help_panel=_MODEL,
+    ),
+]
+ExpertTerms = Annotated[
+    str | None,
+    typer.Option(
+        "--expert",
+        metavar="TERMS",
+        help="Columns of the experts: 'a,b' or 'a + C(b)'. Default: all.",
+        rich_help_panel=_MODEL,
+    ),
+]
+GateTerms = Annotated[
+    str | None,
+    typer.Option(
+        "--gate",
+        metavar="TERMS",
+        help="Columns of the gate; 1 for none. Default: those of the experts.",
+        rich_help_panel=_MODEL,
+    ),
+]
+GateType = Annotated[
+    str,
+    typer.Option(
+        "--gate-type", help="softmax or constant.", callback=one_of("softmax", "constant"), rich_help_panel=_MODEL
+    ),
+]
+Family = Annotated[
+    str,
+    typer.Option("--family", help="Family of the experts.", callback=one_of("gaussian"), rich_help_panel=_MODEL),
+]
+Unseen = Annotated[
+    str,
+    typer.Option(
+        "--unseen",
+        help="Levels that the fit did not see: error, or score them as the reference level.",
+        callback=one_of("error", "reference"),
+        rich_help_panel=_MODEL,
+    ),
+]
+Starts = Annotated[
+    int,
+    typer.Option("--starts", help="Starts of every fit.", callback=at_least(1), rich_help_panel=_SEARCH),
+]
+MaxIter = Annotated[
+    int,
+    typer.Option(
+        "--max-iter", help="Limit on passes over the rows per start.", callback=at_least(2), rich_help_panel=_SEARCH
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the starts.", callback=at_least(0), rich_help_panel=_SEARCH)]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", help="Processors to use; -1 for all. Results do not depend on it.", rich_help_panel=_SEARCH),
+]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Exit with 4 when the (chosen) model is not trustworthy.", rich_help_panel=_SEARCH),
+]
+Report = Annotated[
+    str | None,
+    typer.Option("--report", metavar="FILE", help="Write an HTML page about it.", rich_help_panel=_OUTPUT),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.", rich_help_panel=_OUTPUT)]
+Plain = Annotated[
+    bool, typer.Option("--plain", help="No colour, no progress bar (as does NO_COLOR).", rich_help_panel=_OUTPUT)
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=_OUTPUT)]
+
+
+def counts_of_experts(text: str) -> list[int]:
+    """Read ``3``, ``1:8`` (both ends included), ``1:9:2`` or ``1,2,5`` as a sorted list.
+
+    Raises
+    ------
+    typer.BadParameter
+        Anything else.
+
+    Examples
+    --------
+    >>> counts_of_experts("1:4"), counts_of_experts("2,5,3"), counts_of_experts("1:9:4")
+    ([1, 2, 3, 4], [2, 3, 5], [1, 5, 9])
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        try:
+            numbers = [int(number) for number in part.split(":")]
+        except ValueError:
+            numbers = []
+        if not 1 <= len(numbers) <= 3 or min(numbers) < 1:
+            raise typer.BadParameter(
+                f"{text!r} is no list of numbers of experts: write 3, 1:8, 1:9:2 or 1,2,5.", param_hint="-k"
+            )
+        low, high, step = numbers[0], numbers[min(1, len(numbers) - 1)], numbers[2] if len(numbers) == 3 else 1
+        if high < low:
+            raise typer.BadParameter(f"{part!r} is empty: {low} is more than {high}.", param_hint="-k")
+        found.update(range(low, high + 1, step))
+    return sorted(found)

@@ -1,0 +1,139 @@
+"""The pictures of a report: which columns to show, and a caption for somebody who has not seen such a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from classicmoe.cli.study import Study
+from classicmoe.cli.svg import canvas, inline_svg
+from classicmoe.cli.words import title
+from classicmoe.exceptions import ClassicMoEError
+
+FEATURES = 3
+"""Columns shown for each of gate and experts."""
+_ROWS = 1500  # more points than that make a slow page and no better picture
+
+
+class Picture(NamedTuple):
+    """A drawing with its heading and how to read it."""
+
+    heading: str
+    svg: str
+    caption: str
+
+
+def pictures_of_search(study: Study) -> list[Picture]:
+    """Draw how the models compare and how the starts ended."""
+    return [*_selection(study), *_starts(study)]
+
+
+def pictures_of_columns(study: Study) -> list[Picture]:
+    """Draw what the experts say and who is asked, along the columns that matter most."""
+    return [*_experts(study), *_gate(study)]
+
+
+def _drawn(prefix: str, what: str, draw: Callable[..., Any]) -> str:
+    with canvas() as (figure, axes):
+        draw(ax=axes)
+        return inline_svg(figure, prefix, what)
+
+
+def _selection(study: Study) -> Iterator[Picture]:
+    from classicmoe.plot import SelectionDisplay
+
+    if len(study.results["n_experts"].unique()) < 2 or study.criterion is None:
+        return
+    fitted = study.results[study.results["verdict"] != "FAILED"].reset_index(drop=True)
+    svg = _drawn(
+        "selection",
+        f"Criteria against the number of experts; {study.k} chosen",
+        partial(SelectionDisplay.from_results, fitted, criterion=study.criterion, chosen=study.k),
+    )
+    caption = (
+        "Each line is one way of weighing fit against complexity, shown as its distance from its own best value, so "
+        f"lower is better and 0 is best. {title(study.criterion)} decided. A hollow marker is a model that should not "
+        "be trusted."
+    )
+    yield Picture("How many experts?", svg, caption)
+
+
+def _starts(study: Study) -> Iterator[Picture]:
+    from classicmoe.plot import StartsDisplay
+
+    model = study.model
+    if study.k == 1 or not any(len(start["path"]) for start in model.starts_):
+        return
+    svg = _drawn("starts", "How far every start of the search came", partial(StartsDisplay.from_estimator, model))
+    caption = (
+        "The search was begun many times at different places. Each line is one attempt climbing to its end; higher is "
+        "better. Filled circles at the dashed line found the solution shown here. The more of them there are, the "
+        "less likely is it that a better one was missed."
+    )
+    yield Picture("Did the search agree with itself?", svg, caption)
+
+
+def _experts(study: Study) -> Iterator[Picture]:
+    from classicmoe.plot import ExpertDisplay
+
+    model, (X, y) = study.model, _shown_rows(study)
+    share = model.expert_mass_ / model.expert_mass_.sum()
+    caption = (
+        "Every dot is a row of the data, coloured by the expert that accounts for it. A line is what an expert "
+        f"predicts for {study.task.response} along this column, the other columns being as they are in the data; it is "
+        "dashed where the expert is hardly ever asked."
+    )
+    names = _most_telling(model.expert_features_, model.coder_, X, share @ np.abs(model.expert_coef_))
+    for i, name in enumerate(names):
+        draw = partial(ExpertDisplay.from_estimator, model, X, y, name)
+        yield from _picture(f"experts{i}", f"What the experts say along {name}", draw, caption if i == 0 else "")
+
+
+def _gate(study: Study) -> Iterator[Picture]:
+    from classicmoe.plot import GateDisplay
+
+    model, (X, _) = study.model, _shown_rows(study)
+    if study.k == 1 or not model.gate_coef_.shape[1]:
+        return
+    caption = (
+        "The gating network decides how much each expert is listened to before the response is known. The height of a "
+        "line is that share, between 0 and 1, averaged over the rows with this column set to the value below; the "
+        "strokes at the bottom are the data."
+    )
+    for i, name in enumerate(_most_telling(model.gate_features_, model.coder_, X, np.ptp(model.gate_coef_, axis=0))):
+        draw = partial(GateDisplay.from_estimator, model, X, name)
+        yield from _picture(f"gate{i}", f"Which expert is asked along {name}", draw, caption if i == 0 else "")
+
+
+def _shown_rows(study: Study) -> tuple[Any, Any]:
+    """Return features and response of rows in equal steps, few enough to draw."""
+    n = len(study.task.X)
+    rows = np.unique(np.linspace(0, n - 1, min(n, _ROWS)).astype(np.intp))
+    return study.task.X.iloc[rows], study.task.y.iloc[rows]
+
+
+def _picture(prefix: str, heading: str, draw: Callable[..., Any], caption: str) -> Iterator[Picture]:
+    try:
+        yield Picture(heading, _drawn(prefix, heading, draw), caption)
+    except ClassicMoEError:
+        return  # a column that does not vary in these rows has no picture
+
+
+def _most_telling(side: Any, coder: Any, X: Any, coefficients: Any) -> list[str]:
+    """Return a few columns of X, those whose spread makes the largest difference first.
+
+    ``coefficients`` (terms,) says what one unit of every column of this side does. Terms of formulas and transformers
+    are not traced back: their columns come in their own order.
+    """
+    names = list(side.input_names)
+    if side.kind == "columns" and len(names) > FEATURES:
+        effects = dict.fromkeys(names, 0.0)
+        spread = side.transform(X, coder.transform(X)).std(axis=0)
+        for column, effect in zip(side.columns, coefficients * spread, strict=True):
+            source = coder.names_in[coder.sources[column]]
+            effects[source] = max(effects[source], float(effect))
+        names.sort(key=lambda name: -effects[name])
+    return names[:FEATURES]

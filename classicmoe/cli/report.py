@@ -1,0 +1,243 @@
+"""The HTML report: one page that opens offline, runs nothing and takes every name in it as text."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from classicmoe.cli.pictures import pictures_of_columns, pictures_of_search
+from classicmoe.cli.study import Study
+from classicmoe.cli.tables import experts_table, gate_table
+from classicmoe.cli.version import versions
+from classicmoe.cli.words import SAYS, and_list, for_command_line, number, title
+from classicmoe.criteria import CRITERIA
+from classicmoe.exceptions import ConfigurationError
+from classicmoe.models.messages import count_text
+
+_MANY = 40
+
+
+def render_report(study: Study) -> str:
+    """Return the page about a study.
+
+    Whatever names and values the data contain are escaped; the page has no script, no address of the web and no file
+    beside it.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    str
+        HTML5.
+
+    Raises
+    ------
+    ConfigurationError
+        jinja2 or matplotlib is not installed.
+    """
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise ConfigurationError("Reports need jinja2: pip install 'classicmoe[cli]'.") from error
+    environment = Environment(
+        loader=PackageLoader("classicmoe.cli", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(python=repr, shell=shlex.quote)
+    return environment.get_template("report.html").render(**context(study))
+
+
+def context(study: Study) -> dict[str, Any]:
+    """Return what the template shows, all of it text, numbers and lists (pictures are SVG)."""
+    now = datetime.now(UTC)
+    return {
+        "heading": f"{study.task.response} in {study.task.info.source}",
+        "date": f"{now.day} {now:%B %Y, %H:%M} UTC",
+        "verdict": verdict(study),
+        "experts": expert_profile(study),
+        "models": models_table(study),
+        "pictures": {"columns": pictures_of_columns(study), "search": pictures_of_search(study)},
+        "gate": _formatted(*gate_table(study.model)) if study.k > 1 else None,
+        "coefficients": _formatted(*experts_table(study.model)),
+        "facts": facts(study),
+        "model_file": study.files.get("model"),
+        "response": study.task.response,
+        "command": study.command,
+        "versions": versions(),
+    }
+
+
+def verdict(study: Study) -> dict[str, Any]:
+    """Return the answer in words: badge, sentences, whether it can be trusted."""
+    given = study.model.verdict_
+    badge, advice = SAYS[given.level]
+    return {
+        "trustworthy": given.trustworthy,
+        "badge": badge,
+        "answer": _answer(study),
+        "advice": advice,
+        "evidence": _evidence(study),
+        "choice": _choice(study),
+    }
+
+
+def _answer(study: Study) -> str:
+    if study.criterion is None or len(study.results) == 1:
+        return f"{_experts(study.k)} fitted to {study.task.response}."
+    if not study.model.verdict_.trustworthy:
+        return f"{_experts(study.k)} fit {study.task.response} best, but do not rely on it yet."
+    if study.k == 1:
+        return f"One line describes {study.task.response} best: there is no sign of separate regimes."
+    return f"{_experts(study.k)} describe {study.task.response} best."
+
+
+def _experts(k: int) -> str:
+    words = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+    return f"{words[k] if k < len(words) else k} expert{'' if k == 1 else 's'}"
+
+
+def _evidence(study: Study) -> str:
+    given = study.model.verdict_
+    if study.k == 1 or given.begun == 0:
+        return f"{given.sentence[0].upper()}{given.sentence[1:]}."
+    found = f"{given.reached} of {given.finished} finished starts of the search arrived at this solution"
+    if given.trustworthy:
+        found += ": it does not hang on where the search began"
+    more = for_command_line(given.sentence).partition("; ")[2] if given.level != "NOT REPLICATED" else ""
+    return f"{found}.{f' {more[0].upper()}{more[1:]}.' if more else ''}"
+
+
+def _choice(study: Study) -> list[str]:
+    """Say how the number of experts was chosen, and what speaks for another one."""
+    if study.criterion is None or len(study.results) == 1:
+        return []
+    tried = sorted(int(k) for k in study.results["n_experts"])
+    span = f"{tried[0]} to {tried[-1]}" if tried == list(range(tried[0], tried[-1] + 1)) else ", ".join(map(str, tried))
+    says = [f"{title(study.criterion)} decided among {span} experts; it weighs how well a model fits against its size."]
+    others: dict[int, list[str]] = {}
+    for name, k in study.chosen().items():
+        if k != study.k:
+            others.setdefault(k, []).append(title(name))
+    agree = [title(name) for name, k in study.chosen().items() if k == study.k and name != study.criterion]
+    if agree:
+        says.append(f"{and_list(agree)} {'agrees' if len(agree) == 1 else 'agree'}.")
+    for k, names in sorted(others.items()):
+        says.append(f"{and_list(names)} would take {k}.")
+    safe = study.runner_up()
+    if safe is not None:
+        says.append(f"The best trustworthy model has {count_text(int(safe['n_experts']), 'expert')}.")
+    if study.at_the_edge():
+        says.append("It is the largest number tried: more experts may be better still.")
+    return says
+
+
+def expert_profile(study: Study) -> list[dict[str, str]]:
+    """Return who the experts are: share of the rows, typical response, scatter."""
+    from classicmoe.plot._style import expert_colors
+
+    model, task = study.model, study.task
+    resp = model.responsibilities(task.X, task.y)
+    weight = np.ones(len(resp)) if task.weight is None else task.weight
+    weighted = resp * weight[:, None]
+    y = task.y.to_numpy(dtype=float)
+    total, colors = model.expert_mass_.sum(), expert_colors(study.k)
+    return [
+        {
+            "name": f"expert {k}",
+            "color": "#" + "".join(f"{round(255 * part):02x}" for part in colors[k]),
+            "share": f"{100.0 * model.expert_mass_[k] / total:.0f} %",
+            "rows": number(float(model.expert_mass_[k]), 3),
+            "mean": number(float(weighted[:, k] @ y / weighted[:, k].sum()), 3),
+            "scale": number(float(model.expert_scale_[k]), 3),
+        }
+        for k in range(study.k)
+    ]
+
+
+def models_table(study: Study) -> list[dict[str, Any]]:
+    """Return the rows of the table of models."""
+    rows = study.rows()
+    criteria = [name for name in (*CRITERIA, "cv") if name in study.results]
+    least = {name: study.results[name].min() if name != "cv" else study.results[name].max() for name in criteria}
+    table = []
+    for i, row in enumerate(rows):
+        failed = row["verdict"] == "FAILED"
+        table.append(
+            {
+                "chosen": i == study.best,
+                "k": row["n_experts"],
+                "n_parameters": "-" if failed else row["n_parameters"],
+                "log_likelihood": _fixed(row["log_likelihood"]),
+                "criteria": [(title(name), _fixed(row[name]), row[name] == least[name]) for name in criteria],
+                "entropy": f"{row['entropy']:.2f}" if math.isfinite(row["entropy"]) else "-",
+                "smallest": "-" if failed else f"{row['smallest']:.0f} %",
+                "starts": f"{row['reached']} of {row['finished']}",
+                "verdict": row["verdict"],
+                "sentence": for_command_line(str(row["sentence"])),
+            }
+        )
+    return table
+
+
+def _fixed(value: float) -> str:
+    return f"{value:,.1f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "-"
+
+
+def _formatted(header: list[str], rows: list[list[Any]]) -> dict[str, Any]:
+    cells = [[_signed(value) if isinstance(value, float) else value for value in row] for row in rows]
+    return {"header": header, "rows": cells}
+
+
+def _signed(value: float) -> str:
+    return number(value).replace("-", "\N{MINUS SIGN}") if value == value else "-"
+
+
+def facts(study: Study) -> list[tuple[str, str]]:
+    """Return what was asked, as pairs of name and text."""
+    task, model, settings = study.task, study.model, study.settings
+    pairs = [
+        ("Data", f"{task.info.source}: {count_text(task.info.rows, 'row')}, {count_text(task.info.columns, 'column')}"),
+        ("Rows used", _rows_used(task)),
+        ("Response", task.response),
+        ("Experts see", _columns(model.expert_features_.names_out)),
+        ("Gate sees", _columns(model.gate_features_.names_out if model.gate_coef_.shape[1] else [])),
+    ]
+    reference = [f"{name}: {levels[0]}" for name, levels in model.coder_.levels.items() if levels]
+    if reference:
+        pairs.append(("Reference levels", ", ".join(reference)))
+    if task.left_out:
+        pairs.append(("Left out (--drop)", ", ".join(task.left_out)))
+    if task.weight_name:
+        kind = "rescaled to mean 1" if settings["weight_type"] == "sampling" else "a weight of k counts as k rows"
+        pairs.append(("Weights", f"{task.weight_name} ({kind}; n = {number(model.weight_sum_, 6)})"))
+    pairs += [
+        ("Gate and experts", f"{settings['gate']} gate, {settings['family']} experts"),
+        ("Search", f"{settings['starts']} starts per model, seed {settings['seed']}, {study.seconds:.1f} s"),
+    ]
+    pairs += [("Worth knowing", warning) for warning in study.about_the_data]
+    return pairs
+
+
+def _rows_used(task: Any) -> str:
+    if not len(task.dropped):
+        return f"all {len(task.kept)}"
+    shown = ", ".join(str(row + 1) for row in task.dropped[:_MANY])
+    more = f", … ({len(task.dropped) - _MANY} more)" if len(task.dropped) > _MANY else ""
+    gaps = ", ".join(f"{gap.column}: {gap.missing}" for gap in task.gaps)
+    return (
+        f"{len(task.kept)}; {count_text(len(task.dropped), 'row')} with missing values left out "
+        f"(missing by column: {gaps}; data rows {shown}{more})"
+    )
+
+
+def _columns(names: list[str]) -> str:
+    return ", ".join(names) if names else "no column (intercept only)"

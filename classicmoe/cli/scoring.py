@@ -1,0 +1,188 @@
+"""Rows through a model, piece by piece."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from classicmoe.cli.asked import NEEDS_RESPONSE, Item, answers, names
+from classicmoe.cli.read import require_column
+from classicmoe.cli.write import output_format, write_table
+from classicmoe.exceptions import ColumnError, MissingValuesError, ModelFileError, UnseenLevelError
+from classicmoe.models.messages import row_numbering
+from classicmoe.models.missing import drop_missing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked about every row.
+
+    Attributes
+    ----------
+    model : fitted estimator
+    model_name, data_name : str
+        For messages.
+    items : list of Item
+    response : str or None
+        Column of the response, when the items need it.
+    keep : list of str or None
+        Input columns that the output repeats; None for all of them.
+    na : {"error", "empty"}
+        Rows with missing values: refuse them, or leave their answers empty.
+    say : callable
+        Takes a sentence for the user.
+    """
+
+    model: Any
+    model_name: str
+    data_name: str
+    items: list[Item]
+    response: str | None
+    keep: list[str] | None
+    na: str
+    say: Callable[[str], None]
+
+
+def input_columns(model: Any) -> list[str]:
+    """Return the columns that a model looks at."""
+    return list(dict.fromkeys([*model.gate_features_.input_names, *model.expert_features_.input_names]))
+
+
+def text_columns(model: Any) -> set[str]:
+    """Return the columns that hold levels, which must not be read as numbers."""
+    found = {name for name, levels in model.coder_.levels.items() if _has_text(levels)}
+    for side in (model.gate_features_, model.expert_features_):
+        levels = getattr(side.part, "levels", None) or {}
+        found |= {name for name, known in levels.items() if known and _has_text(known)}
+    return found
+
+
+def _has_text(levels: Iterable[Any]) -> bool:
+    return any(isinstance(level, str) for level in levels)
+
+
+def use_unseen(model: Any, unseen: str) -> None:
+    """Tell a fitted model what to do with levels that it has not seen."""
+    model.set_params(unseen=unseen)
+    model.coder_.unseen = unseen
+    for side in (model.gate_features_, model.expert_features_):
+        if hasattr(side.part, "unseen"):
+            side.part.unseen = unseen
+
+
+def scored(request: Request, source: Iterable[tuple[int, pd.DataFrame]]) -> Iterator[pd.DataFrame]:
+    """Yield the output for every piece: one row per input row.
+
+    Raises
+    ------
+    ModelFileError
+        The model does not fit the columns.
+    MissingValuesError
+        Rows that cannot be scored.
+    """
+    for first, frame in source:
+        try:
+            yield _score(request, first, frame)
+        except MissingValuesError as error:
+            head = str(error).split("\n")[0]
+            cure = "--na empty leaves the answers for these rows empty; or impute first."
+            raise MissingValuesError(f"{request.data_name}: {head}\n{cure}") from error
+        except (ColumnError, UnseenLevelError) as error:
+            raise ModelFileError(f"{request.model_name} does not fit {request.data_name}: {error}") from error
+
+
+def _score(request: Request, first: int, frame: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    model, items = request.model, request.items
+    needs_y = any(item.kind in NEEDS_RESPONSE for item in items)
+    targets = [request.response] if needs_y and request.response else []
+    kept = frame if request.keep is None else frame[_required(frame, request.keep, request.data_name)]
+    _required(frame, targets, request.data_name)
+    present = np.arange(len(frame))
+    if request.na == "empty":
+        known = [name for name in (*input_columns(model), *targets) if name in frame.columns]
+        present = np.setdiff1d(present, drop_missing(frame, known)[1])
+    table = pd.DataFrame(index=range(len(frame)), columns=[n for item in items for n in names(model, item)])
+    if len(present):
+        rows = frame.iloc[present]
+        with row_numbering(1, present + first):
+            columns = answers(model, rows, rows[targets[0]] if targets else None, items)
+        table = pd.DataFrame(columns, index=present).reindex(range(len(frame)))
+    clash = [name for name in table.columns if name in kept.columns]
+    if clash:
+        request.say(f"the data have columns {', '.join(clash)} too; the answers are called predicted_...")
+        table = table.rename(columns={name: f"predicted_{name}" for name in clash})
+    return pd.concat([kept.reset_index(drop=True), table], axis=1)
+
+
+def _required(frame: pd.DataFrame, names: list[str], source: str) -> list[str]:
+    for name in names:
+        require_column(frame, name, source)
+    return names
+
+
+def as_records(tables: Iterable[pd.DataFrame], items: Sequence[Item]) -> Iterator[dict[str, Any]]:
+    """Yield rows as dictionaries; regions are lists there, not their text."""
+    regions = any(item.kind == "hdr" for item in items)
+    for table in tables:
+        for row in table.astype(object).to_dict(orient="records"):
+            if regions:
+                row = {name: _region(name, value) for name, value in row.items()}
+            yield row  # type: ignore[misc]
+
+
+def _region(name: Any, value: Any) -> Any:
+    is_region = str(name).startswith(("hdr_", "predicted_hdr_")) and isinstance(value, str)
+    return json.loads(value) if is_region else value
+
+
+def write_pieces(tables: Iterable[pd.DataFrame], path: str, schema: str) -> tuple[int, list[str]]:
+    """Write tables one below the other; CSV piece by piece, Parquet and JSON at the end.
+
+    Returns
+    -------
+    rows : int
+    columns : list of str
+    """
+    if output_format(path) != "csv":
+        import pandas as pd
+
+        whole = pd.concat(tables, ignore_index=True)
+        write_table(whole, path, schema=schema)
+        return len(whole), list(whole.columns)
+    rows, columns = 0, []
+    with _output(path) as stream:
+        for table in tables:
+            stream.write(table.to_csv(index=False, header=not columns, lineterminator="\n").encode())
+            rows, columns = rows + len(table), list(table.columns)
+    return rows, columns
+
+
+@contextmanager
+def _output(path: str) -> Iterator[IO[bytes]]:
+    """Open standard output, or a file that appears whole or not at all."""
+    if path == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = f"{path}.part"
+    try:
+        with gzip.open(part, "wb") if path.lower().endswith(".gz") else open(part, "wb") as stream:
+            yield stream  # type: ignore[misc]
+        os.replace(part, path)
+    except BaseException:
+        if os.path.exists(part):
+            os.unlink(part)
+        raise

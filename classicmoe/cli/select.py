@@ -1,0 +1,90 @@
+"""``classicmoe select``: the main job."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from classicmoe.cli import options as o
+
+
+def select(
+    ctx: typer.Context,
+    data: o.Data,
+    response: o.Response = None,
+    k: Annotated[
+        str, typer.Option("-k", "--experts", metavar="RANGE", help="Numbers of experts: 1:8, or 1,2,5.")
+    ] = "1:8",
+    criterion: Annotated[
+        str,
+        typer.Option(
+            "--criterion",
+            help="What chooses: aic, aicc, bic, sabic, caic, icl, or cv (held-out rows).",
+            callback=o.one_of("aic", "aicc", "bic", "sabic", "caic", "icl", "cv"),
+        ),
+    ] = "bic",
+    formula: o.Formula = None,
+    expert: o.ExpertTerms = None,
+    gate: o.GateTerms = None,
+    gate_type: o.GateType = "softmax",
+    family: o.Family = "gaussian",
+    weights: o.Weights = None,
+    weight_type: o.WeightType = "frequency",
+    drop: o.Drop = None,
+    na: o.Na = "error",
+    unseen: o.Unseen = "error",
+    input_format: o.InputFormat = None,
+    starts: o.Starts = 20,
+    max_iter: o.MaxIter = 1000,
+    seed: o.Seed = 0,
+    jobs: o.Jobs = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume",
+            metavar="FILE",
+            help="Keep finished models in this file and take up from there when it exists.",
+            rich_help_panel="Search",
+        ),
+    ] = None,
+    strict: o.Strict = False,
+    save_best: Annotated[
+        str,
+        typer.Option(
+            "-o", "--save-best", metavar="FILE", help="Where to save the best model.", rich_help_panel="Output"
+        ),
+    ] = "best.cmoe",
+    report: o.Report = None,
+    as_json: o.Json = False,
+    plain: o.Plain = False,
+    debug: o.Debug = False,
+) -> None:
+    """Fit a range of models, choose the number of experts, save the best one.
+
+    Prints one table with every criterion and a verdict on every model. Starts "14/20" means that 14 of 20 finished
+    starts reached the best solution.
+    """
+    from classicmoe.cli.output import Console
+    from classicmoe.cli.running import (
+        check_writable,
+        finish,
+        run_selection,
+        save_model,
+        save_report,
+        settings_of,
+    )
+    from classicmoe.cli.task import Question, prepare
+
+    ks = o.counts_of_experts(k)
+    console = Console(plain)
+    check_writable(save_best, report, resume)
+    task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format), console)
+    settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen)
+    console.note(f"seed {seed}, {starts} starts per model")
+    study = run_selection(task, settings, ks, criterion, jobs, resume, console, ctx.obj)
+    if not as_json:
+        print(study.text, flush=True)
+    save_model(study, save_best, console)
+    save_report(study, report, console)
+    finish(study, console, "selection", as_json, strict)

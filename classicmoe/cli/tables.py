@@ -1,0 +1,110 @@
+"""Tables of a fitted model as header and rows, and as text, Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from classicmoe import criteria
+from classicmoe.cli.output import aligned, markdown
+from classicmoe.cli.words import number
+from classicmoe.models.tables import coefficient_rows, response_names
+
+Table = tuple[list[str], list[list[Any]]]
+
+_STARTS = ("start", "kind", "seed", "objective", "n_iter", "seconds", "status", "degenerate", "suspect", "reached")
+
+
+def coef_table(model: Any) -> Table:
+    """Return all coefficients in long form."""
+    rows = coefficient_rows(model)
+    header = list(rows[0])
+    return header, [[row[name] for name in header] for row in rows]
+
+
+def gate_table(model: Any) -> Table:
+    """Return the gate's log-odds, terms by experts; no rows for one expert."""
+    k = len(model.gate_intercept_)
+    terms = ["(intercept)", *model.gate_features_.names_out][: 1 + model.gate_coef_.shape[1]]
+    values = np.column_stack([model.gate_intercept_, model.gate_coef_]).T
+    return ["term", *_experts(k)], [[term, *row] for term, row in zip(terms, values.tolist(), strict=True)]
+
+
+def experts_table(model: Any) -> Table:
+    """Return the experts' coefficients and scales, terms by experts; with several responses these come first."""
+    outputs = response_names(model)
+    terms = ["(intercept)", *model.expert_features_.names_out, "(scale)"]
+    rows: list[list[Any]] = []
+    for j, output in enumerate(outputs):
+        at = (slice(None), j) if len(outputs) > 1 else (slice(None),)
+        parts = [model.expert_intercept_[at], model.expert_coef_[at], model.expert_scale_[at]]
+        values = np.column_stack(parts).T.tolist()
+        head = [output] if len(outputs) > 1 else []
+        rows += [[*head, term, *row] for term, row in zip(terms, values, strict=True)]
+    return [*(["response"] if len(outputs) > 1 else []), "term", *_experts(len(model.expert_mass_))], rows
+
+
+def fit_table(model: Any) -> Table:
+    """Return how the fit ended, and its criteria, as pairs of name and value."""
+    ll, free, n, entropy = model.log_likelihood_, model.n_parameters_, model.weight_sum_, model.entropy_
+    mixture, k = model._mixture(), len(model.expert_mass_)
+    pairs = {
+        "n_experts": k,
+        "gate": mixture.gate.name,
+        "expert": mixture.expert.name,
+        "response": ", ".join(response_names(model)),
+        "columns of the experts": ", ".join(model.expert_features_.names_out),
+        "columns of the gate": ", ".join(model.gate_features_.names_out),
+        "rows": model.n_rows_,
+        "n": n,
+        "n_parameters": free,
+        "log_likelihood": ll,
+        **{name: function(ll, free, n, entropy) for name, function in criteria.CRITERIA.items()},
+        "entropy": criteria.normalised_entropy(entropy, n, k),
+        "status": model.status_.name,
+        "n_iter": model.n_iter_,
+        "verdict": str(model.verdict_),
+        "trustworthy": model.verdict_.trustworthy,
+    }
+    return ["name", "value"], [[name, value] for name, value in pairs.items()]
+
+
+def starts_table(model: Any) -> Table:
+    """Return one row per start."""
+    return list(_STARTS), [[start[name] for name in _STARTS] for start in model.starts_]
+
+
+TABLES: dict[str, Callable[[Any], Table]] = {
+    "coef": coef_table,
+    "gate": gate_table,
+    "experts": experts_table,
+    "fit": fit_table,
+    "starts": starts_table,
+}
+
+
+def _experts(k: int) -> list[str]:
+    return [f"expert {j}" for j in range(k)]
+
+
+def records(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    """Return a table as a list of objects, or as one object when it holds pairs of name and value."""
+    if list(header) == ["name", "value"]:
+        return dict(rows)  # type: ignore[arg-type]
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def as_text(header: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:
+    """Return a table as ``"text"``, ``"md"`` or ``"csv"``; CSV has all digits."""
+    if form == "csv":
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerows([header, *rows])
+        return stream.getvalue()
+    cells = [[number(value, 6) if isinstance(value, float) else str(value) for value in row] for row in rows]
+    left = [j for j in range(len(header)) if any(isinstance(row[j], str) for row in rows)]
+    lines = (markdown if form == "md" else aligned)(header, cells, left)
+    return "\n".join(lines) + "\n"

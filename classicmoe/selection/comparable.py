@@ -1,0 +1,131 @@
+"""Refusals: a criterion ranks models only if their likelihoods are of the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from classicmoe.exceptions import ConfigurationError, NotComparableError
+from classicmoe.models._base import BaseMoERegressor
+from classicmoe.selection.results import as_frame, model_row
+
+
+def refuse_different_settings(models: Sequence[Any], names: Sequence[str]) -> None:
+    """Raise when arguments alone tell that likelihoods are of different things; the models need not be fitted.
+
+    Raises
+    ------
+    NotComparableError
+    """
+    kinds = ["joint" if model._mixture().gate.joint else "conditional" for model in models]
+    _refuse(
+        kinds,
+        names,
+        "their likelihoods are of different things: the joint likelihood is the density of x and y, the conditional "
+        "one that of y given x. Rank within one kind, or by criterion='cv', which takes log p(y given x) from every "
+        "model.",
+    )
+    _refuse(
+        [model.weight_type for model in models],
+        names,
+        "they take the weights differently (weight_type): frequency weights count rows, sampling weights are rescaled "
+        "to mean one, so the likelihoods are sums over different numbers of rows. Give all models one weight_type.",
+    )
+
+
+def refuse_different_rows(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    """Raise when models stand on different rows, by their rows of the table.
+
+    Raises
+    ------
+    NotComparableError
+    """
+    _refuse(
+        # Weights that are added in another order differ by rounding.
+        [f"{row['n_rows']} rows, weights sum to {row['n']:.10g}" for row in rows],
+        names,
+        "they were fitted to different rows, and a log-likelihood is a sum over rows. Fit all models to the same rows "
+        "(drop rows with missing values before the grid).",
+    )
+
+
+def refuse_different_responses(models: Sequence[Any], names: Sequence[str]) -> None:
+    """Raise when fitted models describe different responses.
+
+    Raises
+    ------
+    NotComparableError
+    """
+    _refuse(
+        [f"{model.n_outputs_} output(s)" for model in models],
+        names,
+        "they describe different numbers of responses, and densities of different dimension have different units.",
+    )
+    given = [(model.response_names_, name) for model, name in zip(models, names, strict=True) if model.response_names_]
+    _refuse(
+        [", ".join(responses) for responses, _ in given],
+        [name for _, name in given],
+        "they describe different responses (or transformations of one), and a density changes with the scale of its "
+        "variable. Fit all models to the same response.",
+    )
+
+
+def _refuse(values: Sequence[Hashable], names: Sequence[str], why: str) -> None:
+    first: dict[Hashable, str] = {}
+    for value, name in zip(values, names, strict=True):
+        first.setdefault(value, name)
+    if len(first) > 1:
+        examples = "; ".join(f"{name}: {value}" for value, name in first.items())
+        raise NotComparableError(f"These models cannot be ranked ({examples}): {why}")
+
+
+def compare(models: Sequence[Any], names: Sequence[str] | None = None) -> Any:
+    """Return fitted models side by side: criteria, entropy, smallest expert, verdict on the starts.
+
+    Parameters
+    ----------
+    models : sequence of fitted mixtures of experts
+        Fitted to the same rows; loaded ones will do.
+    names : sequence of str, optional
+        What to call them; "model 0", "model 1", ... by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per model, indexed by ``names``, with the columns of :attr:`MoESelector.results_` that a fitted model
+        knows. Every criterion is smaller for better models.
+
+    Raises
+    ------
+    NotComparableError
+        Different rows, weights or responses, or joint against conditional likelihoods; the message says which.
+    ConfigurationError
+        No models, something else than mixtures of experts, or another number of names.
+
+    Examples
+    --------
+    >>> from classicmoe import MoERegressor, load_dataset
+    >>> from classicmoe.selection import compare
+    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> two, three = (MoERegressor(k, random_state=0).fit(X, y) for k in (2, 3))
+    >>> compare([two, three], names=["two", "three"])["n_parameters"].tolist()
+    [11, 18]
+    """
+    models = list(models)
+    names = [f"model {i}" for i in range(len(models))] if names is None else [str(name) for name in names]
+    if not models or len(names) != len(models):
+        raise ConfigurationError(f"compare needs models and one name for each, not {len(models)} and {len(names)}.")
+    for model in models:
+        if not isinstance(model, BaseMoERegressor):
+            raise ConfigurationError(f"compare takes fitted mixtures of experts, not {type(model).__name__}.")
+        check_is_fitted(model, "log_likelihood_")
+    rows = [{"n_experts": len(model.expert_mass_)} | model_row(model) for model in models]
+    refuse_different_rows(rows, names)
+    refuse_different_responses(models, names)
+    refuse_different_settings(models, names)
+    table = as_frame(rows)
+    table.index = np.asarray(names, dtype=object)
+    return table

@@ -1,0 +1,113 @@
+"""From a grid of constructor arguments to one estimator per model, all with the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import ParameterGrid
+
+from classicmoe.exceptions import ConfigurationError
+from classicmoe.models.messages import did_you_mean
+from classicmoe.models.settings import check_settings, seeds
+
+DEFAULT = {"n_experts": range(1, 6)}
+
+
+class Candidate(NamedTuple):
+    """One model of the grid: its arguments as the grid has them, and the estimator that they make."""
+
+    params: dict[str, Any]
+    estimator: Any
+
+    @property
+    def name(self) -> str:
+        """How messages call the model."""
+        return ", ".join(f"{key}={value!r}" for key, value in self.labels.items())
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """Number of experts and arguments as a row of a table holds them."""
+        return {"n_experts": int(self.estimator.n_experts)} | {key: label(value) for key, value in self.params.items()}
+
+    @property
+    def cost(self) -> float:
+        """Roughly proportional to the time that the fit takes: a pass and the number of passes grow with K."""
+        k = self.estimator.n_experts
+        return 1.0 if k == 1 else float(k * k * self.estimator.n_init)
+
+
+def label(value: Any) -> Any:
+    """Return a scalar as it is and anything else as one line of text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return " ".join(repr(value).split())
+
+
+def grid_seed(random_state: Any, remembered: int | None = None) -> int:
+    """Return the one seed of all models: the user's integer, or the one remembered, or a new one."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    if remembered is not None:
+        return remembered
+    return int(seeds(random_state, 1)[0].generate_state(1)[0])
+
+
+def expand(estimator: Any, param_grid: Any, seed: int) -> list[Candidate]:
+    """Return the models of a grid in scikit-learn's order, every argument checked.
+
+    Parameters
+    ----------
+    estimator : unfitted estimator
+    param_grid : dict, list of dict or None
+        In the syntax of :class:`sklearn.model_selection.ParameterGrid`.
+    seed : int
+        For every model whose ``random_state`` is no integer.
+
+    Raises
+    ------
+    ConfigurationError
+        The grid is empty or malformed, or an argument is unknown or has a value that it cannot have.
+    """
+    try:
+        settings = list(ParameterGrid(DEFAULT if param_grid is None else param_grid))
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"param_grid must map arguments to lists of values, as in {{'n_experts': [1, 2, 3]}}: {error}"
+        ) from error
+    if not settings:
+        raise ConfigurationError("param_grid is empty: there is no model to fit.")
+    return [_candidate(estimator, params, seed) for params in settings]
+
+
+def _candidate(estimator: Any, params: dict[str, Any], seed: int) -> Candidate:
+    _check_names(estimator, params)
+    try:
+        model = clone(estimator).set_params(**clone(params, safe=False))
+    except ValueError as error:
+        raise ConfigurationError(f"param_grid: {error}") from error
+    if not isinstance(model.random_state, Integral):
+        model.set_params(random_state=seed)
+    check_settings(model)
+    return Candidate(params, model)
+
+
+def _check_names(estimator: Any, params: Mapping[str, Any]) -> None:
+    known = estimator.get_params(deep=False)
+    for name in params:
+        head, nested, _ = name.partition("__")
+        if head not in known:
+            raise ConfigurationError(
+                f"param_grid names {name!r}, which {type(estimator).__name__} does not have.{did_you_mean(head, known)}"
+            )
+        owner = params.get(head, known[head])
+        if nested and not hasattr(owner, "set_params"):
+            raise ConfigurationError(
+                f"param_grid names {name!r}, but {head} is {owner!r} and not an object with arguments; pass one, for "
+                "example gate=SoftmaxGate()."
+            )

@@ -1,0 +1,92 @@
+"""The rows of a grid: fixed and checked once, the same for every model; and their folds."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.model_selection import KFold, check_cv
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
+
+from classicmoe.em.source import Batches
+from classicmoe.exceptions import ConfigurationError
+from classicmoe.selection.grid import Candidate
+
+Splits = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
+FOLDS = 5
+
+
+class Data(NamedTuple):
+    """What every model of the grid is fitted to."""
+
+    X: Any
+    y: Any
+    weight: Any
+
+    def take(self, rows: NDArray[np.intp]) -> Data:
+        """Return some of the rows."""
+        weight = None if self.weight is None else np.asarray(self.weight)[rows]
+        return Data(_safe_indexing(self.X, rows), _safe_indexing(self.y, rows), weight)
+
+
+def resolve(estimator: Any, X: Any, y: Any, sample_weight: Any, data: Any) -> tuple[Any, Data]:
+    """Return the estimator and its rows, a formula taken apart into columns and features."""
+    if not isinstance(X, str):
+        if data is not None:
+            raise ConfigurationError('data= goes with a formula: fit("y ~ a + b | a", data=df).')
+        return estimator, Data(X, y, sample_weight)
+    table, response, expert, gate = estimator._formula(X, y, data)
+    with_features = clone(estimator).set_params(expert_features=expert, gate_features=gate)
+    return with_features, Data(table, response, sample_weight)
+
+
+def check_rows(candidates: Sequence[Candidate], data: Data) -> None:
+    """Read the data as every model would, so that what is wrong with them is said once and before any fit.
+
+    Raises
+    ------
+    DataError
+        Of the kind that the estimator raises. Missing values in a column that only some models use are an error too:
+        leaving rows out for those alone would make the models incomparable.
+    """
+    seen = set()
+    for candidate in candidates:
+        model = candidate.estimator
+        reads = repr((model.gate, model.gate_features, model.expert_features, model.unseen, model.weight_type))
+        if reads not in seen:
+            seen.add(reads)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the fits say it again
+                model._read(*data, None)
+
+
+def make_splits(cv: Any, data: Data, seed: int) -> Splits:
+    """Return the folds as lists of row numbers.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable of (train, test) or None
+        An integer (None: 5) shuffles the rows with ``seed``: tables are often sorted.
+
+    Raises
+    ------
+    ConfigurationError
+        Something else, fewer than two folds, more folds than rows, or batches.
+    """
+    if isinstance(data.X, Batches):
+        raise ConfigurationError("Cross-validation needs arrays or data frames: batches cannot be split into folds.")
+    n = _num_samples(data.X)
+    try:
+        number = FOLDS if cv is None else cv
+        splitter = KFold(number, shuffle=True, random_state=seed) if isinstance(number, int) else cv
+        splits = [(np.asarray(a), np.asarray(b)) for a, b in check_cv(splitter).split(np.zeros((n, 1)), data.y)]
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"cv={cv!r} cannot split {n} rows: {error}") from error
+    if len(splits) < 2:
+        raise ConfigurationError(f"cv={cv!r} makes {len(splits)} fold; a standard error needs at least two.")
+    return splits

@@ -1,0 +1,162 @@
+"""A grid at work: what is to be fitted, what is finished, and which model wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from classicmoe.em.source import Batches
+from classicmoe.exceptions import (
+    ConfigurationError,
+    DegenerateComponentWarning,
+    GateSeparatedWarning,
+    NoAdmissibleModelError,
+    NotConvergedWarning,
+    NotReplicatedWarning,
+    SuspectSolutionWarning,
+)
+from classicmoe.selection.choice import choose, why_not
+from classicmoe.selection.comparable import refuse_different_rows, refuse_different_settings
+from classicmoe.selection.fingerprint import fingerprint_data, fingerprint_model
+from classicmoe.selection.grid import expand, grid_seed
+from classicmoe.selection.rows import Data, check_rows, make_splits
+from classicmoe.selection.runner import Callback, Progress, run_trials
+from classicmoe.selection.state import State
+from classicmoe.selection.trial import Trial, run_trial
+
+Caught = tuple[type[Warning], str]
+
+# What a fit says about its own solution; of the losers the table says it.
+_OF_THE_SOLUTION = (
+    DegenerateComponentWarning,
+    GateSeparatedWarning,
+    NotConvergedWarning,
+    NotReplicatedWarning,
+    SuspectSolutionWarning,
+)
+_OF_THE_WINNER: dict[str, tuple[type[Warning], str]] = {
+    "NOT REPLICATED": (NotReplicatedWarning, ""),  # the sentence has the cure
+    "WEAK": (SuspectSolutionWarning, " Look at these rows; fewer experts or columns, or more rows, would help."),
+    "SUSPECT": (SuspectSolutionWarning, " No model of the grid does without a spike: use fewer experts."),
+    "NOT CONVERGED": (NotConvergedWarning, " Raise max_iter: its likelihood, and perhaps its place, may still change."),
+}
+
+
+class Search:
+    """The models of a grid on fixed rows.
+
+    Parameters
+    ----------
+    estimator : unfitted mixture of experts
+    param_grid, criterion, cv, resume
+        As in MoESelector.
+    data : Data
+
+    Attributes
+    ----------
+    candidates : list of Candidate
+    trials : dict of int to Trial
+        What is finished, by number of the candidate.
+
+    Raises
+    ------
+    ConfigurationError, DataError, NotComparableError, ModelFileError
+        Before anything is fitted.
+    """
+
+    def __init__(self, estimator: Any, param_grid: Any, criterion: str, cv: Any, resume: Any, data: Data):
+        self.criterion, self.data = criterion, data
+        self.trials: dict[int, Trial] = {}
+        self._state = None if resume is None else State(resume)
+        seed = grid_seed(estimator.random_state, None if self._state is None else self._state.seed)
+        self.candidates = expand(estimator, param_grid, seed)
+        if criterion != "cv":  # held-out log p(y | x) is the same thing for all
+            models = [candidate.estimator for candidate in self.candidates]
+            refuse_different_settings(models, [candidate.name for candidate in self.candidates])
+        check_rows(self.candidates, data)
+        self._splits = make_splits(cv, data, seed) if criterion == "cv" or cv is not None else None
+        if self._state is not None:
+            self._keys = self._resume(self._state, seed)
+
+    def _resume(self, state: State, seed: int) -> list[str]:
+        if isinstance(self.data.X, Batches):
+            raise ConfigurationError("resume= needs arrays or data frames: batches cannot be recognised again.")
+        keys = [fingerprint_model(candidate.estimator, self._splits) for candidate in self.candidates]
+        state.begin(fingerprint_data(*self.data), seed)
+        for number, key in enumerate(keys):
+            row = state.find(key)
+            if row is not None:
+                self.trials[number] = Trial(number, self.candidates[number].labels | row, None, [])
+        return keys
+
+    def run(self, n_jobs: int | None, verbose: int, callback: Callback | None) -> None:
+        """Fit what is not finished; whatever ends it early, ``trials`` holds the models that ended before."""
+        left = [number for number in range(len(self.candidates)) if number not in self.trials]
+        progress = Progress(self.candidates, list(self.trials), self.criterion, verbose, callback)
+        with closing(run_trials(self.candidates, left, self.data, self._splits, n_jobs)) as running:
+            for trial in running:
+                self.trials[trial.number] = trial
+                if self._state is not None:
+                    labels = self.candidates[trial.number].labels  # another grid may name the same model otherwise
+                    row = {name: value for name, value in trial.row.items() if name not in labels}
+                    self._state.add(self._keys[trial.number], row)
+                progress.tell(trial)
+
+    @property
+    def numbers(self) -> list[int]:
+        """Numbers of the finished candidates, in the grid's order."""
+        return sorted(self.trials)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The table of the finished candidates."""
+        return [self.trials[number].row for number in self.numbers]
+
+    def winner(self) -> int:
+        """Return the number of the best candidate, fitted.
+
+        One that came from a state file is fitted again, which gives the same model: seed and rows are the same. Its row
+        is written anew all the same, and the choice made again.
+
+        Raises
+        ------
+        NotComparableError
+            The models stand on different rows.
+        NoAdmissibleModelError
+            No model can be chosen; with the reason for each.
+        """
+        fitted = [number for number in self.numbers if self.trials[number].row["verdict"] != "FAILED"]
+        refuse_different_rows([self.trials[i].row for i in fitted], [self.candidates[i].name for i in fitted])
+        while True:
+            position = choose(self.rows, self.criterion)
+            if position is None:
+                raise NoAdmissibleModelError(self._reasons())
+            number = self.numbers[position]
+            if self.trials[number].model is not None:
+                return number
+            old = self.trials[number].row
+            again = run_trial(number, self.candidates[number], self.data, None, False)
+            self.trials[number] = again._replace(row=old | again.row | {"seconds": old["seconds"]})
+
+    def _reasons(self) -> str:
+        reasons = [
+            f"  {self.candidates[number].name}: {why_not(row, self.criterion)}"
+            for number, row in zip(self.numbers, self.rows, strict=True)
+        ]
+        return "\n".join([f"No model of the grid can be chosen by {self.criterion}:", *reasons])
+
+    def remarks(self, winner: int) -> Iterator[Caught]:
+        """Yield the warnings of a finished grid: about the data once, about a solution only that of the winner."""
+        seen = set()
+        for number in self.numbers:
+            for category, message in self.trials[number].caught:
+                if not issubclass(category, _OF_THE_SOLUTION) and (category, message) not in seen:
+                    seen.add((category, message))
+                    yield category, message
+        trial = self.trials[winner]
+        yield from (remark for remark in trial.caught if remark[0] is GateSeparatedWarning)
+        level, name = trial.row["verdict"], self.candidates[winner].name
+        if level in _OF_THE_WINNER:
+            category, cure = _OF_THE_WINNER[level]
+            yield category, f"The model chosen by {self.criterion} ({name}) is {level}: {trial.row['sentence']}.{cure}"

@@ -1,0 +1,219 @@
+"""The public selector: fit a grid of mixtures of experts, rank them, and stand in for the best one."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import suppress
+from typing import Any
+
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from classicmoe.exceptions import ConfigurationError, NoAdmissibleModelError, NotComparableError
+from classicmoe.models._base import BaseMoERegressor
+from classicmoe.models.regressor import MoERegressor
+from classicmoe.models.tables import Summary
+from classicmoe.selection.best import BestModel
+from classicmoe.selection.choice import check_criterion
+from classicmoe.selection.results import as_frame, selection_summary
+from classicmoe.selection.rows import resolve
+from classicmoe.selection.runner import Callback
+from classicmoe.selection.search import Search
+
+
+class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
+    """Choose the number of experts, or any other argument, by a criterion; all criteria side by side.
+
+    Every model of a grid is fitted to the same rows, and one table says what each is worth and whether its starts can
+    be trusted. The selector then predicts as its best model does.
+
+    Parameters
+    ----------
+    estimator : unfitted mixture of experts, optional
+        What is varied; ``MoERegressor()`` by default.
+    param_grid : dict or list of dict, optional
+        Arguments and the values to try, in the syntax of :class:`sklearn.model_selection.ParameterGrid`. Arguments of
+        an object are reached by two underscores: ``gate__ridge`` with ``gate=SoftmaxGate()``. Default: 1 to 5 experts.
+    criterion : {"bic", "icl", "aic", "aicc", "sabic", "caic", "cv"}, default="bic"
+        What decides. ``"cv"``: the mean log density of held-out responses (larger is better; it alone ranks penalties,
+        since a penalty does not change the number of parameters that the other criteria count).
+    cv : int, splitter or iterable of (train, test), optional
+        Folds. Given with another criterion, the held-out score stands beside it. An integer (``criterion="cv"``
+        alone: 5) shuffles the rows; for grouped rows pass ``list(GroupKFold().split(X, y, groups))``.
+    n_jobs : int, optional
+        Number of processes; the table and the models do not depend on it. They take some seconds to start. None: one
+        model after the other, here.
+    resume : str or path-like, optional
+        A file to which every finished model is written at once, and from which it is taken when the same grid (or one
+        that shares models with it) is fitted again to the same data. Only the table is stored: the best model is fitted
+        once more if it came from the file.
+    verbose : int, default=0
+        1: one line per model on stderr, with the time left.
+    callback : callable, optional
+        Called as ``callback(done, total, row, seconds_left)`` after every model; ``row`` is its row of the table, and
+        ``seconds_left`` is None as long as it cannot be told. It may raise KeyboardInterrupt to stop.
+
+    Attributes
+    ----------
+    results_ : pandas.DataFrame
+        One row per model: ``n_experts``, the grid's arguments, ``n_parameters``, ``log_likelihood``, the criteria
+        ``aic aicc bic sabic caic icl`` (smaller is better), ``cv`` and ``cv_se`` (the mean over folds, weighted by
+        their weights, and its standard error from their scatter), ``entropy`` (normalised: 1 for experts told apart
+        perfectly, 0 for not at all, NaN for one expert), ``smallest`` (share of the smallest expert, per cent),
+        ``verdict`` on the fit (or "FAILED"), ``reached``, ``finished``, ``begun`` (starts), ``seconds``, ``status``,
+        ``error`` (None or why it failed), ``sentence`` (the verdict in words), ``suspect`` (rests on a spike), ``n``
+        (of the criteria: the sum of weights), ``n_rows``.
+    best_index_, best_params_, best_score_ : int, dict, float
+        The best model's row of ``results_``, its arguments in the grid and its criterion.
+    best_estimator_ : fitted estimator
+    estimators_ : list of fitted estimators
+        As ``results_``; None for one that failed or whose row came from the ``resume`` file.
+    interrupted_ : bool
+        Whether the grid was left early (Ctrl-C); the other attributes are then of the models that had ended.
+    n_features_in_, feature_names_in_ : int, ndarray
+
+    Notes
+    -----
+    **The rule.** Models that failed or are DEGENERATE cannot be chosen. A SUSPECT one (it rests on a spike: an expert
+    with few rows and hardly any scatter) loses to every model that is not, whatever its criterion. Among the rest the
+    criterion decides, then fewer parameters, then the earlier place in the grid. NOT REPLICATED, WEAK and NOT CONVERGED
+    models may win, with a warning that says so: more starts or passes could only raise their likelihood, or that of
+    their rivals. The table always shows every model with its verdict.
+
+    **Comparable or not.** The rows are fixed and checked before the first fit; missing values are an error even where
+    only some models use the column. Models with joint and conditional likelihoods, or with different
+    ``weight_type``, or on different rows are not ranked: NotComparableError says why.
+
+    **Reproducible.** All models get the same seed: that of the estimator, or one drawn once for the grid.
+
+    Examples
+    --------
+    >>> from classicmoe import MoERegressor, MoESelector, load_dataset
+    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> selector = MoESelector(MoERegressor(random_state=0), {"n_experts": [1, 2]}, criterion="icl").fit(X, y)
+    >>> selector.results_[["n_experts", "n_parameters", "verdict"]].values.tolist()
+    [[1, 4, 'OK'], [2, 11, 'OK']]
+    >>> selector.best_params_
+    {'n_experts': 2}
+    >>> selector.predict(X[:3]).shape
+    (3,)
+    """
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        param_grid: Any = None,
+        criterion: str = "bic",
+        *,
+        cv: Any = None,
+        n_jobs: int | None = None,
+        resume: str | os.PathLike[str] | None = None,
+        verbose: int = 0,
+        callback: Callback | None = None,
+    ):
+        self.estimator = estimator
+        self.param_grid = param_grid
+        self.criterion = criterion
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.resume = resume
+        self.verbose = verbose
+        self.callback = callback
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare what the estimator inside declares."""
+        tags, inner = super().__sklearn_tags__(), get_tags(self._inner())
+        tags.estimator_type = inner.estimator_type
+        tags.regressor_tags, tags.classifier_tags = inner.regressor_tags, inner.classifier_tags
+        tags.target_tags, tags.input_tags = inner.target_tags, inner.input_tags
+        return tags
+
+    def _inner(self) -> Any:
+        estimator = MoERegressor() if self.estimator is None else self.estimator
+        if not isinstance(estimator, BaseMoERegressor):
+            raise ConfigurationError(
+                f"estimator must be a mixture of experts such as MoERegressor(), not {estimator!r}. To prepare "
+                "columns, put the selector at the end of a pipeline, or pass a transformer as gate_features and "
+                "expert_features."
+            )
+        return estimator
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, data: Any = None) -> MoESelector:
+        """Fit all models of the grid and choose the best.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n, n_features), Batches, or str
+            A formula ``"y ~ experts | gate"`` goes with ``data=``.
+        y : array-like of shape (n,) or (n, q)
+        sample_weight : array-like of shape (n,), optional
+            A weight of k counts as k rows; 0 leaves the row out.
+        data : data frame, optional
+            Where a formula finds its columns.
+
+        Returns
+        -------
+        MoESelector
+            Itself.
+
+        Raises
+        ------
+        ConfigurationError, DataError
+            An argument of the selector, of the grid or the data cannot be used; raised before the first fit.
+        NotComparableError
+            The grid holds models that cannot be ranked.
+        NoAdmissibleModelError
+            All models failed or are degenerate; ``results_`` is there all the same.
+        KeyboardInterrupt
+            After Ctrl-C, once the attributes hold what has ended.
+
+        Warns
+        -----
+        NotReplicatedWarning, SuspectSolutionWarning, NotConvergedWarning
+            The best model is not trustworthy. What a model says about the data is said once.
+        """
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)  # what an earlier fit found
+        check_criterion(self.criterion)
+        inner, rows = resolve(self._inner(), X, y, sample_weight, data)
+        search = Search(inner, self.param_grid, self.criterion, self.cv, self.resume, rows)
+        try:
+            search.run(self.n_jobs, self.verbose, self.callback)
+        except BaseException:  # Ctrl-C above all; hours of finished models are worth keeping whatever it was
+            self.interrupted_ = True
+            with suppress(NoAdmissibleModelError, NotComparableError):
+                self._publish(search)
+            raise
+        self.interrupted_ = False
+        best = self._publish(search)
+        for category, message in search.remarks(best):
+            warnings.warn(message, category, stacklevel=2)
+        return self
+
+    def _publish(self, search: Search) -> int:
+        """Set the fitted attributes; return the number of the best candidate."""
+        self.results_ = as_frame(search.rows)
+        self.estimators_ = [search.trials[number].model for number in search.numbers]
+        best = search.winner()
+        self.results_ = as_frame(search.rows)  # the winner may have been fitted again
+        self.estimators_ = [search.trials[number].model for number in search.numbers]
+        self.best_index_ = search.numbers.index(best)
+        self.best_params_ = search.candidates[best].params
+        self.best_estimator_ = search.trials[best].model
+        self.best_score_ = float(self.results_[self.criterion].iloc[self.best_index_])
+        self.n_features_in_ = self.best_estimator_.n_features_in_
+        if hasattr(self.best_estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.best_estimator_.feature_names_in_
+        return best
+
+    def summary(self) -> Summary:
+        """Return the table of models as text: criteria, starts, verdicts, the choice of every criterion."""
+        check_is_fitted(self, "results_")
+        remarks = []
+        if self.interrupted_:
+            remarks.append("interrupted: the rest of the grid was not fitted")
+        if any(model is not None and model.weight_type == "sampling" for model in self.estimators_):
+            remarks.append("sampling weights, rescaled to mean 1: log-likelihoods and criteria are pseudo")
+        return selection_summary(self.results_, self.criterion, getattr(self, "best_index_", None), remarks)

@@ -1,0 +1,143 @@
+"""The table of gates x experts that every generic test runs over: a new family is one row here.
+
+A row of :data:`EXPERTS` is a family object and a simulator ``(n, seed) -> X, y`` of data that it can be fitted to.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from classicmoe import MoERegressor
+from classicmoe.datasets import make_moe_regression
+from classicmoe.em.block import RowBlock
+from classicmoe.em.mixture import Mixture
+from classicmoe.em.problem import Problem
+from classicmoe.em.source import CHUNK, ArraySource
+from classicmoe.em.starts import neutral_start
+from classicmoe.em.survey import View, survey
+from classicmoe.experts import GaussianExpert
+from classicmoe.gates import ConstantGate, SoftmaxGate
+
+
+def gaussian(n_outputs=1):
+    """Simulator of linear Gaussian experts that overlap."""
+
+    def simulate(n, seed):
+        truth = make_moe_regression(n, n_features=2, n_experts=2, n_outputs=n_outputs, random_state=seed)
+        return truth.X, truth.y
+
+    return simulate
+
+
+GATES = {
+    "softmax": SoftmaxGate(),
+    "softmax mm": SoftmaxGate(solver="mm"),
+    "softmax ridge": SoftmaxGate(ridge=2.0),
+    "softmax mm ridge": SoftmaxGate(solver="mm", ridge=2.0),
+    "softmax no ridge": SoftmaxGate(ridge=0.0),
+    "constant": ConstantGate(),
+}
+EXPERTS = {
+    "gaussian": (GaussianExpert(), gaussian()),
+    "gaussian shared": (GaussianExpert(scale="shared"), gaussian()),
+    "gaussian 2 full": (GaussianExpert(), gaussian(2)),
+    "gaussian 2 diag": (GaussianExpert(covariance="diag"), gaussian(2)),
+    "gaussian 2 spherical": (GaussianExpert(covariance="spherical"), gaussian(2)),
+    "gaussian 2 full shared": (GaussianExpert(scale="shared"), gaussian(2)),
+    "gaussian 2 diag shared": (GaussianExpert(scale="shared", covariance="diag"), gaussian(2)),
+    "gaussian 2 spherical shared": (GaussianExpert(scale="shared", covariance="spherical"), gaussian(2)),
+    "gaussian 3 full": (GaussianExpert(), gaussian(3)),
+}
+
+
+class Case(NamedTuple):
+    """A gate, a family of experts and data for them."""
+
+    gate: Any
+    expert: Any
+    simulate: Callable[[int, int], tuple[np.ndarray, np.ndarray]]
+
+    @property
+    def mixture(self):
+        return Mixture(clone(self.gate), clone(self.expert))
+
+    def estimator(self, n_experts=2, **settings):
+        settings = {"n_init": 3, "random_state": 0, **settings}
+        return MoERegressor(n_experts, clone(self.gate), clone(self.expert), **settings)
+
+    def problem(self, X, y, weight=None, *, n_workers=1, chunk_rows=CHUNK, gate_columns=None, expert_columns=None):
+        """The case on rows, in the engine's scales; a constant gate sees no columns."""
+        gate_columns = [] if self.gate.name == "constant" else gate_columns
+        return problem(self.mixture, X, y, weight, n_workers, chunk_rows, gate_columns, expert_columns)
+
+
+def case_of(gate, expert):
+    """A case outside the table; it has no data of its own."""
+    return Case(gate, expert, gaussian())
+
+
+def problem(mixture, X, y, weight=None, n_workers=1, chunk_rows=CHUNK, gate_columns=None, expert_columns=None):
+    every = np.arange(X.shape[1])
+    gate = View(0, every if gate_columns is None else np.asarray(gate_columns, dtype=np.intp))
+    expert = View(0, every if expert_columns is None else np.asarray(expert_columns, dtype=np.intp))
+    source = ArraySource((X,), y, weight, chunk_rows)
+    return Problem(mixture, source, survey(source, gate, expert), n_workers)
+
+
+def block_of(problem):
+    """A block of one's own, all rows loaded at once."""
+    look, source = problem.survey, problem.source
+    block = RowBlock(look.gate_design, look.expert_design, look.response, source.n_rows)
+    return block.load(source.take(np.arange(source.n_rows)))
+
+
+def random_parameters(problem, n_experts, seed, spread=0.5):
+    """Parameters around the pooled fit, reproducible, with experts that differ."""
+    neutral = neutral_start(problem, n_experts)
+    vector = problem.mixture.pack(neutral)
+    rng = np.random.default_rng(seed)
+    return problem.mixture.unpack(vector + spread * rng.normal(size=len(vector)), neutral)
+
+
+CASES = {
+    f"{gate_name} / {expert_name}": Case(gate, expert, simulate)
+    for gate_name, gate in GATES.items()
+    for expert_name, (expert, simulate) in EXPERTS.items()
+}
+# One row and one column of the table: every part once, where the product would only cost time.
+CROSS = {
+    name: case
+    for name, case in CASES.items()
+    if name.startswith("softmax / ") or name.endswith(" / gaussian") or name == "constant / gaussian 2 full"
+}
+
+
+def over(table):
+    """Parametrise a test over a table of cases."""
+    return pytest.mark.parametrize("case", table.values(), ids=table.keys())
+
+
+def largest_difference(a, b):
+    """Largest difference between two packed parameter vectors or arrays, relative to 1 + |b|."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    return float(np.max(np.abs(a - b) / (1.0 + np.abs(b)), initial=0.0))
+
+
+def two_lines(n=200, seed=0, noise=0.3):
+    """Two crossing lines, half of the rows each, whatever x: the textbook mixture of regressions."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-2.0, 2.0, n)
+    upper = rng.random(n) < 0.5
+    return x[:, None], np.where(upper, 1.0 + 2.0 * x, 3.0 - 1.0 * x) + noise * rng.normal(size=n)
+
+
+def two_regimes(n=200, seed=0, noise=0.4):
+    """Two lines, one for small and one for large values of the first of two columns, not perfectly separated."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 2))
+    upper = rng.random(n) < 1.0 / (1.0 + np.exp(-2.0 * X[:, 0]))
+    y = np.where(upper, 3.0 + X @ [1.0, -1.0], -X @ [1.0, 0.5])
+    return X, y + noise * rng.normal(size=n)

@@ -1,0 +1,201 @@
+"""The loop: accept or back off, when to stop, and what it says about how it ended."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from classicmoe.em.loop import Climb, Control
+from classicmoe.em.problem import Problem
+from classicmoe.em.status import Status
+from tests.cases import CASES, CROSS, largest_difference, over, random_parameters
+
+TIGHT = Control(tol=1e-13, max_iter=5000)
+
+
+def climb(problem, params, control=TIGHT):
+    return Climb(problem, control).run(problem.evaluate(params))
+
+
+def ready(case, n=120, seed=2, n_experts=2):
+    X, y = case.simulate(n, seed)
+    problem = case.problem(X, y)
+    return problem, random_parameters(problem, n_experts, seed, spread=0.3)
+
+
+@over(CASES)
+@pytest.mark.parametrize("step", ("half", "safe"))
+def test_half_and_safe_steps_do_not_lower_the_objective(case, step):
+    for seed in range(3):
+        problem, params = ready(case, n=90, seed=seed, n_experts=3)
+        triple = problem.evaluate(params)
+        for _ in range(8):
+            following = problem.evaluate(problem.update(triple, step))
+            assert following.objective >= triple.objective - 1e-12 * (1.0 + abs(triple.objective))
+            triple = following
+
+
+@over(CASES)
+def test_one_more_step_stays_at_a_converged_solution(case):
+    problem, params = ready(case)
+    outcome = climb(problem, params)
+    assert outcome.status is Status.CONVERGED
+    again = problem.update(outcome.triple)
+    assert largest_difference(problem.mixture.pack(again), problem.mixture.pack(outcome.triple.params)) < 1e-6
+    assert outcome.gradient_norm < 1e-6
+
+
+@over(CROSS)
+def test_with_and_without_acceleration_one_optimum(case):
+    problem, params = ready(case)
+    plain = climb(problem, params, TIGHT._replace(accelerate=False))
+    fast = climb(problem, params)
+    assert fast.triple.objective == pytest.approx(plain.triple.objective, abs=1e-6)
+    a, b = (problem.mixture.pack(outcome.triple.params) for outcome in (plain, fast))
+    assert largest_difference(a, b) < 1e-3
+
+
+@pytest.mark.parametrize("ridge", ("", " ridge"))
+@pytest.mark.parametrize("expert", ("gaussian", "gaussian shared", "gaussian 2 full"))
+def test_newton_and_mm_reach_the_same_optimum(expert, ridge):
+    newton, mm = CASES[f"softmax{ridge} / {expert}"], CASES[f"softmax mm{ridge} / {expert}"]
+    for seed in (2, 3):
+        problem, params = ready(newton, seed=seed)
+        again = Problem(mm.mixture, problem.source, problem.survey)
+        a, b = climb(problem, params), climb(again, params)
+        assert a.triple.objective == pytest.approx(b.triple.objective, abs=1e-6)
+        assert a.n_passes < b.n_passes
+
+
+@pytest.mark.parametrize("name", ("softmax / gaussian", "softmax mm / gaussian", "constant / gaussian"))
+def test_a_bad_proposal_is_refused_and_the_next_step_taken(name, monkeypatch):
+    problem, params = ready(CASES[name])
+    true_update, asked = problem.update, []
+    monkeypatch.setattr(problem, "update", lambda triple, step: spoil(problem, true_update(triple, step), step, asked))
+    outcome = climb(problem, params, Control(max_iter=5000, accelerate=False))
+    assert asked[:4] == ["full", "half", "full", "half"]
+    assert "safe" not in asked
+    path = np.array(outcome.path)
+    assert (np.diff(path) >= -1e-12 * (1.0 + np.abs(path[:-1]))).all()
+    # Two passes for every step: the refused one and the one that was taken.
+    assert outcome.n_passes == 1 + len(asked) == 1 + 2 * (len(path) - 1)
+    assert outcome.status is Status.CONVERGED
+    monkeypatch.undo()
+    assert outcome.triple.objective == pytest.approx(climb(problem, params).triple.objective, abs=1e-4)
+
+
+def spoil(problem, params, step, asked):
+    """Ruin the bold step."""
+    asked.append(step)
+    vector = problem.mixture.pack(params)
+    return problem.mixture.unpack(vector + 1.0, params) if step == "full" else params
+
+
+def test_a_bad_leap_leaves_triple_and_path_untouched(monkeypatch):
+    problem, params = ready(CASES["softmax / gaussian"])
+    plain = climb(problem, params, TIGHT._replace(accelerate=False))
+    leaps = []
+
+    def propose(self, first, second, third):
+        leaps.append(third)
+        vector = problem.mixture.pack(third.params)
+        return problem.mixture.unpack(vector + 3.0, third.params)
+
+    monkeypatch.setattr("classicmoe.em.squarem.Extrapolation.propose", propose)
+    outcome = climb(problem, params)
+    assert len(leaps) > 2
+    assert outcome.path == plain.path
+    assert outcome.n_passes == plain.n_passes + len(leaps)
+    assert outcome.triple.objective == plain.triple.objective
+
+
+def test_nowhere_to_go_is_called_stalled(monkeypatch):
+    problem, params = ready(CASES["softmax / gaussian"])
+    start = problem.evaluate(params)
+    vector = problem.mixture.pack(params)
+    monkeypatch.setattr(problem, "update", lambda triple, step: problem.mixture.unpack(vector + 5.0, params))
+    outcome = Climb(problem, Control()).run(start)
+    assert outcome.status is Status.STALLED
+    assert outcome.triple is start
+    assert outcome.path == [start.objective]
+    assert outcome.n_passes == 4
+
+
+def test_max_iter_counts_passes():
+    problem, params = ready(CASES["softmax / gaussian"])
+    outcome = climb(problem, params, Control(tol=1e-13, max_iter=7))
+    assert outcome.status is Status.MAX_ITER
+    assert outcome.n_passes == 7
+
+
+@dataclass
+class Ramp:
+    """A problem whose objective is limit - a b^t at step t: what Aitken's rule is exact for."""
+
+    limit: float = 0.0
+    a: float = 50.0
+    ratio: float = 0.9
+    ground: object = None
+    asked: list = field(default_factory=list)
+
+    def evaluate(self, t):
+        return Flat(t, self.limit - self.a * self.ratio**t)
+
+    def update(self, triple, step):
+        self.asked.append(triple.params)
+        return triple.params + 1
+
+    def gradient_norm(self, triple):
+        return 1.0
+
+    def collapsed(self, triple):
+        return np.zeros(2, bool)
+
+
+@dataclass
+class Flat:
+    params: int
+    objective: float
+
+
+@pytest.mark.parametrize("ratio", (0.5, 0.9, 0.99))
+@pytest.mark.parametrize("tol", (1e-6, 1e-8, 1e-10))
+def test_aitken_is_exact_on_a_geometric_sequence(ratio, tol):
+    case = CASES["constant / gaussian"]
+    X, y = case.simulate(100, 0)
+    ground = case.problem(X, y).ground
+    problem = Ramp(ratio=ratio, ground=ground)
+    outcome = Climb(problem, Control(tol=tol, max_iter=10**6, accelerate=False)).run(problem.evaluate(0))
+    assert outcome.status is Status.CONVERGED
+    threshold = min(tol * ground.weight, 1e-3)
+    left = problem.limit - np.array(outcome.path)
+    # Two consecutive cycles of two steps were below the threshold, and the one before them was not.
+    assert left[-1] < threshold and left[-3] < threshold
+    assert left[-5] >= threshold * (1.0 - 1e-3)
+
+
+def test_lack_of_progress_alone_does_not_stop():
+    # At ratio 0.999 a step gains a thousandth of what is left.
+    problem = Ramp(ratio=0.999, a=1.0)
+    case = CASES["constant / gaussian"]
+    problem.ground = case.problem(*case.simulate(100, 0)).ground
+    outcome = Climb(problem, Control(tol=1e-6, max_iter=10**6, accelerate=False)).run(problem.evaluate(0))
+    assert problem.limit - outcome.path[-1] < 1e-4
+    assert outcome.path[-1] - outcome.path[-2] < 1e-6
+
+
+def test_threshold_is_relative_to_the_weight_and_capped():
+    assert Control(tol=1e-8).threshold(1000.0) == pytest.approx(1e-5)
+    assert Control(tol=1e-8).threshold(1e9) == 1e-3
+
+
+@pytest.mark.parametrize("gate", ("softmax", "constant"))
+def test_one_expert_needs_at_most_two_passes(gate):
+    for expert in ("gaussian", "gaussian 2 full", "gaussian 2 spherical shared"):
+        case = CASES[f"{gate} / {expert}"]
+        problem = case.problem(*case.simulate(150, 9))
+        outcome = climb(problem, random_parameters(problem, 1, 0, spread=1.0), Control())
+        assert outcome.status is Status.CONVERGED
+        assert len(outcome.path) <= 3
+        a = problem.mixture.expert.start(1, problem.ground)
+        assert largest_difference(problem.mixture.expert.pack(a), problem.mixture.expert.pack(outcome.triple.params.expert)) < 1e-9

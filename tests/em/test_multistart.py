@@ -1,0 +1,189 @@
+"""Many starts: which result wins, which count, and what permuting, weighting and interrupting does to them."""
+
+import numpy as np
+import pytest
+
+from classicmoe.em.degenerate import Weak, collapsed, weak_experts
+from classicmoe.em.loop import Climb, Control
+from classicmoe.em.multistart import SHAKEN, MultiStart, Run, merit, same_partition
+from classicmoe.em.sample import draw_sample
+from classicmoe.em.status import Status
+from tests.cases import CASES, largest_difference, over, random_parameters, two_lines
+
+CASE = CASES["softmax / gaussian"]
+
+
+def multistart(case, X, y, n_experts=2, weight=None, **settings):
+    problem = case.problem(X, y, weight)
+    sample = draw_sample(problem.source, problem.survey)
+    return problem, MultiStart(
+        problem.mixture, problem.source, problem.survey, sample, n_experts, Control(), **settings
+    )
+
+
+def seeds(n, seed=0):
+    return np.random.SeedSequence(seed).spawn(n)
+
+
+@over(CASES)
+def test_permuted_starts_give_permuted_results(case):
+    X, y = case.simulate(120, 3)
+    problem = case.problem(X, y)
+    params, order = random_parameters(problem, 3, 5), np.array([2, 0, 1])
+    mixture, control = problem.mixture, Control(max_iter=12, accelerate=False)
+    a = Climb(problem, control).run(problem.evaluate(params))
+    b = Climb(problem, control).run(problem.evaluate(mixture.permute(params, order)))
+    assert a.n_passes == b.n_passes and a.status is b.status
+    assert np.allclose(a.path, b.path, rtol=1e-9)
+    permuted = mixture.pack(mixture.permute(a.triple.params, order))
+    assert largest_difference(permuted, mixture.pack(b.triple.params)) < 1e-6
+    assert np.allclose(a.triple.mass[order], b.triple.mass, rtol=1e-6)
+
+
+def run(objective, status=Status.CONVERGED, spike=False, number=0):
+    weak = [Weak(0, 4.0, 2, spike)] if spike is not None else []
+    return Run(number, "x", status, objective, weak=weak)
+
+
+def test_regular_before_spike_before_collapse_whatever_the_likelihood():
+    regular, few, spike = run(-50.0, spike=None), run(-40.0), run(10.0, spike=True)
+    collapse, better = run(1000.0, Status.DEGENERATE), run(-30.0, Status.MAX_ITER, spike=None)
+    ranked = sorted((collapse, spike, regular, few, better), key=merit, reverse=True)
+    assert ranked == [better, few, regular, spike, collapse]
+
+
+def test_same_partition_is_up_to_names_and_one_percent_of_the_weight():
+    a = np.repeat([0, 1, 2], 100)
+    b = np.array([2, 0, 1])[a]
+    assert same_partition(a, b, np.ones(300), 3)
+    b[:3] = 0
+    assert same_partition(a, b, np.ones(300), 3)
+    b[:4] = 0
+    assert not same_partition(a, b, np.ones(300), 3)
+    assert same_partition(a, b, np.r_[np.full(4, 0.1), np.ones(296)], 3)
+    assert not same_partition(a, np.zeros(300, int), np.ones(300), 3)
+
+
+def test_the_best_regular_run_wins_and_those_that_reached_it_are_marked():
+    X, y = two_lines(120, seed=1)
+    _, starts = multistart(CASES["constant / gaussian"], X, y)
+    fit = starts.run(seeds(8))
+    finished = [run for run in fit.runs if run.finished]
+    assert [run.number for run in fit.runs] == list(range(8))
+    assert fit.best.objective == max(run.objective for run in finished)
+    assert fit.best in [run for run in fit.runs] or fit.best.number in [run.number for run in fit.runs]
+    reached = [run for run in fit.runs if run.reached]
+    assert len(reached) >= 2
+    assert all(abs(run.objective - fit.best.objective) <= 0.01 for run in reached)
+    assert all(run.seed == int(seed.generate_state(1)[0]) for run, seed in zip(fit.runs, seeds(8), strict=True))
+
+
+def test_equal_starts_are_run_once():
+    # Six rows have few segmentations; equal ones are replaced or dropped, and never counted as replications.
+    X = np.array([[0.0], [0.0], [1.0], [1.0], [2.0], [2.0]])
+    y = np.array([0.0, 1.0, 2.0, 3.1, 4.0, 5.0])
+    _, starts = multistart(CASE, X, y, kind="k-means on x")
+    fit = starts.run(seeds(10))
+    statuses = [run.status for run in fit.runs]
+    assert len(statuses) == 10
+    assert statuses.count(Status.DUPLICATE) >= 5
+    assert not any(run.reached for run in fit.runs if run.status is Status.DUPLICATE)
+
+
+def test_only_the_best_short_runs_are_carried_on():
+    X, y = two_lines(300, seed=2)
+    _, starts = multistart(CASE, X, y, n_experts=3, n_refine=3)
+    fit = starts.run(seeds(8))
+    cut = [run for run in fit.runs if run.status is Status.CUT]
+    carried = [run for run in fit.runs if run.status is not Status.CUT]
+    assert len(carried) == 3 and len(cut) == 5
+    assert max(merit(run) for run in cut) <= max(merit(run) for run in carried)
+    assert not any(run.finished or run.reached for run in cut)
+
+
+def test_interrupted_runs_leave_the_best_so_far():
+    X, y = two_lines(120)
+    seen = []
+
+    def stop(run):
+        seen.append(run)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    _, starts = multistart(CASE, X, y, report=stop)
+    fit = starts.run(seeds(8))
+    assert fit.interrupted
+    assert len(fit.runs) == 3
+    assert fit.best.objective == max(run.objective for run in seen)
+
+
+def test_an_interrupt_before_anything_ended_is_passed_on(monkeypatch):
+    X, y = two_lines(120)
+    _, starts = multistart(CASE, X, y)
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(starts, "_climb", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        starts.run(seeds(4))
+
+
+def test_threads_give_the_same_runs():
+    X, y = two_lines(150, seed=4)
+    fits = [multistart(CASE, X, y, n_experts=3, n_workers=n)[1].run(seeds(6)) for n in (1, 2)]
+    for a, b in zip(fits[0].runs, fits[1].runs, strict=True):
+        assert (a.number, a.kind, a.status, a.path, a.reached) == (b.number, b.kind, b.status, b.path, b.reached)
+
+
+def test_shaken_runs_never_count_as_replications():
+    # Two perfectly separated regimes: the gate is sharp, so boundaries are shaken.
+    rng = np.random.default_rng(0)
+    x = np.linspace(-1.0, 1.0, 80)
+    y = np.where(x > 0.0, 1.0 + x, -3.0 * x) + 0.1 * rng.normal(size=80)
+    _, starts = multistart(CASE, x[:, None], y)
+    fit = starts.run(seeds(4))
+    shaken = [run for run in fit.runs if run.number >= SHAKEN]
+    assert shaken
+    assert not any(run.reached for run in shaken)
+    assert fit.best.objective >= max(run.objective for run in fit.runs if run.finished) - 1e-5
+
+
+def test_an_expert_without_rows_or_at_the_floor_is_called_collapsed():
+    X, y = two_lines(100)
+    problem = CASE.problem(X, y)
+    params = random_parameters(problem, 2, 0)
+    mixture, ground = problem.mixture, problem.ground
+    assert collapsed(mixture, params, np.array([50.0, 50.0]), ground).tolist() == [False, False]
+    assert collapsed(mixture, params, np.array([96.5, 3.5]), ground).tolist() == [False, True]
+    floor = params.expert._replace(factor=np.sqrt([[[0.5]], [[ground.floor]]]))
+    at_floor = params._replace(expert=floor)
+    assert collapsed(mixture, at_floor, np.array([50.0, 50.0]), ground).tolist() == [False, True]
+    assert collapsed(mixture, params, np.array([3.0]), ground).tolist() == [False]
+
+
+def test_weak_experts_and_spikes():
+    X, y = two_lines(100)
+    problem = CASE.problem(X, y)
+    params = random_parameters(problem, 2, 0)
+    scales = params._replace(expert=params.expert._replace(factor=np.array([[[1.0]], [[0.049]]])))
+    # Two coefficients: weak below ten rows, a spike when its scale is below 5 % of the largest as well.
+    (weak,) = weak_experts(problem.mixture, scales, np.array([90.1, 9.9]), problem.ground)
+    assert weak == Weak(1, 9.9, 2, True)
+    assert weak_experts(problem.mixture, scales, np.array([89.9, 10.1]), problem.ground) == []
+    wide = scales._replace(expert=scales.expert._replace(factor=np.array([[[1.0]], [[0.051]]])))
+    (weak,) = weak_experts(problem.mixture, wide, np.array([91.0, 9.0]), problem.ground)
+    assert not weak.spike
+
+
+def test_a_collapse_ends_the_climb_after_three_steps():
+    X, y = two_lines(100)
+    problem = CASE.problem(X, y)
+    params = random_parameters(problem, 2, 0)
+    # An expert far away from all rows.
+    coef = params.expert.coef.copy()
+    coef[1, 0, 0] = 1000.0
+    lost = params._replace(expert=params.expert._replace(coef=coef))
+    outcome = Climb(problem, Control()).run(problem.evaluate(lost))
+    assert outcome.status is Status.DEGENERATE
+    assert len(outcome.path) == 4

@@ -1,0 +1,62 @@
+"""The stand-in for the rows on which starts are made: a weight of k, k copies and any order give the same."""
+
+import numpy as np
+import pytest
+
+from classicmoe.em.sample import draw_sample
+from classicmoe.em.source import ArraySource
+from classicmoe.em.survey import View, survey
+
+
+def sample(X, y, weight=None, size=20_000, chunk_rows=50):
+    source = ArraySource((X,), y, weight, chunk_rows)
+    view = View(0, np.arange(X.shape[1]))
+    return draw_sample(source, survey(source, view, view), size)
+
+
+def rows(drawn):
+    return np.column_stack([drawn.source.tables[0], drawn.source.y, drawn.weight])
+
+
+def data(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.round(rng.normal(size=(n, 2)), 1), np.round(rng.normal(size=n), 1)
+
+
+def test_copies_order_and_weights_give_the_same_rows():
+    X, y = data()
+    weight = np.random.default_rng(1).integers(0, 4, len(X))
+    copies = np.repeat(np.arange(len(X)), weight)
+    shuffled = np.random.default_rng(2).permutation(copies)
+    expected = rows(sample(X, y, weight.astype(float)))
+    for order in (copies, shuffled):
+        assert np.array_equal(rows(sample(X[order], y[order])), expected)
+    distinct, counts = np.unique(np.column_stack([X, y])[copies], axis=0, return_counts=True)
+    assert np.array_equal(expected, np.column_stack([distinct, counts]))
+
+
+def test_minus_zero_is_zero():
+    drawn = sample(np.array([[0.0], [-0.0], [1.0]]), np.array([2.0, 2.0, 3.0]))
+    assert drawn.weight.tolist() == [2.0, 1.0]
+
+
+def test_the_block_holds_the_scaled_rows():
+    X, y = data()
+    drawn = sample(X, y)
+    assert drawn.n_rows == drawn.block.m == len(drawn.weight)
+    assert np.average(drawn.block.expert_columns[1:], axis=1, weights=drawn.weight) == pytest.approx([0, 0], abs=1e-12)
+    assert np.average(drawn.block.y**2, axis=1, weights=drawn.weight) == pytest.approx([1.0])
+
+
+def test_a_large_table_is_sampled_at_equal_steps_of_weight():
+    rng = np.random.default_rng(0)
+    X, y, weight = rng.normal(size=(5000, 1)), rng.normal(size=5000), rng.integers(0, 5, 5000).astype(float)
+    drawn = sample(X, y, weight, size=500)
+    assert drawn.n_rows <= 500
+    assert drawn.weight.sum() == pytest.approx(weight.sum(), rel=0.01)
+    position = np.searchsorted(np.sort(X[:, 0]), drawn.source.tables[0][:, 0])
+    picked = np.argsort(X[:, 0])[position]
+    assert (weight[picked] > 0).all()
+    # Every stretch of the table is represented by its weight.
+    share = np.histogram(picked, bins=10, range=(0, 5000), weights=drawn.weight)[0]
+    assert np.allclose(share, np.histogram(np.arange(5000), bins=10, weights=weight)[0], rtol=0.05)

@@ -1,0 +1,76 @@
+"""Row sources: whatever the rows come from, they are cut at the same places."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classicmoe import Batches
+from classicmoe.em.source import TASKS, ArraySource, Chunk, StreamSource
+from classicmoe.exceptions import DataError
+
+
+def prepare(X, y, weight):
+    return Chunk((X,), y if y.ndim == 2 else y[:, None], weight)
+
+
+def read(source):
+    return [chunk for task in source.tasks() for chunk in task]
+
+
+@given(n=st.integers(1, 300), chunk_rows=st.integers(1, 50), cuts=st.sets(st.integers(1, 299)), weighted=st.booleans())
+def test_a_stream_is_cut_like_an_array(n, chunk_rows, cuts, weighted):
+    X, y = np.arange(2.0 * n).reshape(n, 2), np.arange(1.0 * n)
+    weight = np.arange(n) + 0.5 if weighted else None
+    parts = np.split(np.arange(n), sorted(cut for cut in cuts if cut < n))
+    batches = [(X[p], y[p], weight[p]) if weighted else (X[p], y[p]) for p in parts]
+    stream = read(StreamSource(Batches(batches), prepare, chunk_rows))
+    array = read(ArraySource((X,), y, weight, chunk_rows))
+    assert len(stream) == len(array)
+    for a, b in zip(stream, array, strict=True):
+        assert np.array_equal(a.tables[0], b.tables[0]) and np.array_equal(a.y, b.y)
+        assert (a.weight is None) is (b.weight is None)
+        assert a.weight is None or np.array_equal(a.weight, b.weight)
+
+
+def test_batches_with_and_without_weights_mix():
+    X, y = np.zeros((3, 1)), np.zeros(3)
+    (chunk,) = read(StreamSource(Batches([(X, y), (X, y, np.full(3, 2.0))]), prepare))
+    assert chunk.weight.tolist() == [1, 1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("n", (1, 5, 64, 65, 1000, 1001))
+def test_tasks_do_not_depend_on_who_asks(n):
+    source = ArraySource((np.zeros((n, 1)),), np.zeros(n), chunk_rows=5)
+    tasks = list(source.tasks())
+    assert sum(len(chunk.y) for task in tasks for chunk in task) == n
+    assert len(tasks) <= TASKS and all(len(chunk.y) <= 5 for task in tasks for chunk in task)
+
+
+def test_an_array_is_never_copied():
+    X, y = np.zeros((100, 3), dtype=np.float32), np.zeros((100, 1))
+    assert all(np.shares_memory(chunk.tables[0], X) for chunk in read(ArraySource((X,), y, chunk_rows=7)))
+
+
+def test_a_generator_is_refused_because_it_can_be_read_only_once():
+    with pytest.raises(DataError, match="only once"):
+        Batches((X, y) for X, y in [])
+    with pytest.raises(DataError, match="only once"):
+        Batches(iter([]))
+
+
+def test_a_function_is_called_anew_for_every_pass():
+    calls = []
+
+    def fresh():
+        calls.append(1)
+        yield np.zeros((2, 1)), np.zeros(2)
+
+    batches = Batches(fresh)
+    assert [len(list(batches)), len(list(batches)), len(calls)] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("batch", (np.zeros((2, 1)), (np.zeros((2, 1)),), (1, 2, 3, 4)))
+def test_a_batch_must_be_a_tuple_of_two_or_three(batch):
+    with pytest.raises(DataError, match=r"\(X, y\) or \(X, y, weight\)"):
+        list(Batches([batch]))

@@ -1,0 +1,110 @@
+"""Starting values: every kind works on any data, is reproducible, and does not see order, copies or units."""
+
+import numpy as np
+import pytest
+
+from classicmoe.em.sample import draw_sample
+from classicmoe.em.starts import PARAMETERS, PARTITIONS, ROTATION, from_responsibilities, make_start, neutral_start
+from tests.cases import CASES, CROSS, largest_difference, over
+
+KINDS = (PARAMETERS, *PARTITIONS)
+CASE = CASES["softmax / gaussian"]
+
+
+def start(case, X, y, weight=None, n_experts=3, number=0, kind="auto", seed=0):
+    problem = case.problem(X, y, weight)
+    sample = draw_sample(problem.source, problem.survey)
+    small = type(problem)(problem.mixture, sample.source, problem.survey)
+    made = make_start(small, sample, n_experts, number, np.random.default_rng(seed), kind)
+    return problem, made
+
+
+def packed(case, *data, **settings):
+    problem, made = start(case, *data, **settings)
+    return problem.mixture.pack(made.params)
+
+
+def test_the_rotation_holds_every_kind():
+    assert set(ROTATION) == set(KINDS)
+
+
+@over(CROSS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_gives_experts_that_differ(case, kind):
+    X, y = case.simulate(100, 0)
+    for number in range(4):
+        problem, made = start(case, X, y, number=number, kind=kind)
+        vector = problem.mixture.pack(made.params)
+        assert np.isfinite(vector).all() and made.kind == kind
+        assert np.isfinite(problem.evaluate(made.params).objective)
+        experts = made.params.expert.coef.reshape(3, -1)
+        assert min(np.abs(experts[i] - experts[j]).max() for i, j in ((0, 1), (0, 2), (1, 2))) > 1e-3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_experts", (1, 2, 4))
+def test_every_kind_works_on_awkward_rows(kind, n_experts):
+    rng = np.random.default_rng(0)
+    few = rng.normal(size=(9, 2)), rng.normal(size=9)
+    ties = rng.integers(2, size=(40, 2)).astype(float), rng.integers(3, size=40).astype(float)
+    heavy = rng.normal(size=(30, 1)), rng.normal(size=30), np.r_[1000.0, np.ones(29)]
+    for data in (few, ties, heavy):
+        for number in range(6):
+            problem, made = start(CASE, *data, n_experts=n_experts, number=number, kind=kind)
+            assert np.isfinite(problem.evaluate(made.params).objective)
+
+
+@pytest.mark.parametrize("kind", ("auto", *KINDS))
+def test_a_weight_of_k_equals_k_copies_in_any_order(kind):
+    rng = np.random.default_rng(3)
+    X, y = CASE.simulate(120, 1)
+    weight = rng.integers(0, 4, 120)
+    copies = np.repeat(np.arange(120), weight)
+    rng.shuffle(copies)
+    for number in range(len(ROTATION) if kind == "auto" else 3):
+        settings = {"kind": kind, "number": number, "seed": number}
+        a = packed(CASE, X, y, weight.astype(float), **settings)
+        b = packed(CASE, X[copies], y[copies], **settings)
+        assert largest_difference(a, b) < 1e-9, number
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_units_do_not_matter(kind):
+    X, y = CASE.simulate(120, 1)
+    a = packed(CASE, X, y, kind=kind, number=2)
+    b = packed(CASE, X * [1e-3, 1e5] + [1e4, -7.0], 50.0 - 3.0 * y if kind == "mirrored" else 3.0 * y + 50.0, kind=kind, number=2)
+    assert largest_difference(a, b) < 1e-6
+
+
+def test_a_seed_decides_everything():
+    X, y = CASE.simulate(120, 1)
+    for number in range(len(ROTATION)):
+        a, b = (packed(CASE, X, y, number=number, seed=5) for _ in range(2))
+        assert a.tobytes() == b.tobytes()
+    a, b = (packed(CASE, X, y, kind="hyperplane", seed=seed) for seed in (5, 6))
+    assert largest_difference(a, b) > 1e-3
+
+
+@over(CROSS)
+def test_given_responsibilities_are_one_update_from_the_pooled_fit(case):
+    X, y = case.simulate(80, 4)
+    problem = case.problem(X, y)
+    resp = np.random.default_rng(0).dirichlet(np.ones(2), 80).T
+    params = from_responsibilities(problem, resp, smooth=0.0)
+    design = np.column_stack([np.ones(80), (X - problem.survey.expert_design.center) / problem.survey.expert_design.scale])
+    z = (y.reshape(80, -1) - problem.survey.response.center) / problem.survey.response.scale
+    for k in range(2):
+        root = np.sqrt(resp[k])[:, None]
+        coef = np.linalg.lstsq(root * design, root * z, rcond=None)[0].T
+        assert np.allclose(params.expert.coef[k], coef, rtol=1e-9, atol=1e-10)
+
+
+@over(CROSS)
+def test_the_neutral_start_treats_experts_alike(case):
+    X, y = case.simulate(80, 4)
+    problem = case.problem(X, y)
+    params = neutral_start(problem, 3)
+    triple = problem.evaluate(params)
+    assert np.allclose(triple.mass, 80 / 3, rtol=1e-12)
+    one = problem.evaluate(neutral_start(problem, 1))
+    assert triple.objective == pytest.approx(one.objective, rel=1e-12)
