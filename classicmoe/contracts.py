@@ -169,7 +169,12 @@ class Gate(Protocol):
 
 
 class Expert(Protocol):
-    """p(y | x, expert); the methods it shares with a gate mean the same."""
+    """p(y | x, expert); the methods it shares with a gate mean the same.
+
+    ``one_unit`` says that the family is one of outputs in the same unit, so that all are scaled alike.
+    """
+
+    one_unit: bool
 
     def start(self, n_experts: int, ground: Ground) -> Parameters:
         """Return the pooled fit, the same for all experts."""

@@ -22,7 +22,7 @@ PIECE = 50_000
 
 
 def pieces(
-    path: str, input_format: Format | None = None, text: Collection[str] = (), size: int = PIECE
+    path: str, input_format: Format | None = None, text: Collection[str] = (), size: int | None = None
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Yield the rows of a table, some at a time.
 
@@ -33,7 +33,8 @@ def pieces(
     input_format : {"csv", "tsv", "parquet"}, optional
     text : collection of str
         Columns whose values stay text although they may look like numbers (``"007"``).
-    size : int
+    size : int, optional
+        Rows of a piece; PIECE by default.
 
     Yields
     ------
@@ -46,6 +47,7 @@ def pieces(
     DataError
         As :func:`classicmoe.cli.read.read_table`; ragged rows before the first piece.
     """
+    size = size or PIECE
     if path == "-" or not Path(path).is_file():
         found: Format = "parquet"  # read whole; a file that is not there gets its message from the reader
     else:
@@ -115,6 +117,8 @@ def _parsed(
 ) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
+    if delimited._version(pd.__version__) < (3, 1):  # later the default, and the argument deprecated
+        options["float_precision"] = "round_trip"
     try:
         with pd.read_csv(
             data, header=0, names=labels, index_col=False, skipinitialspace=True, chunksize=size, **options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _TRANSLATIONS = [
+    (re.compile(r"\bMoERegressor\b"), "the model"),
     (re.compile(r"\(X\.drop\(columns=\[[^\]]*\]\); command line: (--drop [^)]*)\)"), r"(\1)"),
     (re.compile(r"unseen='reference' \(command line: (--unseen reference)\)"), r"\1"),
     (re.compile(r"\s*\(?command line: (--[a-z-]+(?: [\w-]+)?)\)?"), r" (\1)"),

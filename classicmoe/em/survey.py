@@ -55,8 +55,8 @@ class _Moments(NamedTuple):
     response: Response
 
 
-def survey(source: Source, gate: View, expert: View, n_workers: int = 1) -> Survey:
-    """Look at all rows twice and return designs and fixed sums.
+def survey(source: Source, gate: View, expert: View, n_workers: int = 1, one_unit: bool = False) -> Survey:
+    """Look at all rows twice and return designs and fixed sums; ``one_unit`` scales all outputs alike.
 
     Raises
     ------
@@ -64,6 +64,8 @@ def survey(source: Source, gate: View, expert: View, n_workers: int = 1) -> Surv
         If values are so large that their squares overflow.
     """
     moments = _first_look(source)
+    if one_unit:
+        moments = moments._replace(response=_in_one_unit(moments.response))
     designs, dropped = [], []
     for view in (gate, expert):
         design, constant = _varying(view, moments)
@@ -128,6 +130,11 @@ def _first_look(source: Source) -> _Moments:
         scales.append(np.sqrt(np.where(variance > noise, variance, 0.0)))
     response = Response(means[-1], np.where(scales[-1] > 0, scales[-1], 1.0))
     return _Moments(rows, weight, tuple(means[:-1]), tuple(scales[:-1]), response)
+
+
+def _in_one_unit(response: Response) -> Response:
+    common = np.sqrt(np.mean(np.square(response.scale)))
+    return response._replace(scale=np.full_like(response.scale, common))
 
 
 def _varying(view: View, moments: _Moments) -> tuple[Design, list[Dependence]]:

@@ -75,6 +75,11 @@ class GaussianExpert(BaseEstimator):
         self.scale = scale
         self.covariance = covariance
 
+    @property
+    def one_unit(self) -> bool:
+        """Whether outputs must be scaled alike: a spherical covariance is not spherical in other units."""
+        return self.covariance == "spherical"
+
     def start(self, n_experts: int, ground: Ground) -> GaussianParameters:
         """Return ordinary least squares over all rows, the same for every expert."""
         coef = _solve(ground.expert_gram[None], ground.expert_cross[None])[0]

@@ -66,7 +66,7 @@ class SoftmaxGate(BaseEstimator):
     >>> from classicmoe import MoERegressor, load_dataset
     >>> from classicmoe.gates import SoftmaxGate
     >>> X, y = load_dataset("ethanol", return_X_y=True)
-    >>> m = MoERegressor(2, gate=SoftmaxGate(solver="mm", ridge=1e-3), random_state=0).fit(X, y)
+    >>> m = MoERegressor(2, gate=SoftmaxGate(solver="mm", ridge=0.1), random_state=0).fit(X, y)
     >>> bool(m.converged_)
     True
     """

@@ -42,6 +42,7 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         return MixtureParameters(mixture.gate.from_attributes(attributes), mixture.expert.from_attributes(attributes))
 
     def _evaluator(self) -> Evaluator:
+        check_is_fitted(self, "gate_intercept_")
         gate, expert = self._reader.views()
         response = Response(np.zeros(self.n_outputs_), np.ones(self.n_outputs_))
         return Evaluator(self._mixture(), self._parameters(), raw_design(*gate), raw_design(*expert), response)

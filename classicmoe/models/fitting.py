@@ -22,6 +22,9 @@ from classicmoe.em.threads import one_native_thread
 from classicmoe.exceptions import DataError, TooFewRowsError
 
 
+EXACT = 1e-20  # variance of a single expert that fits exactly, in units of the variance of y
+
+
 class Plan(NamedTuple):
     """What is to be fitted and how."""
 
@@ -62,7 +65,10 @@ def fit_mixture(source: Source, plan: Plan) -> Result:
         A response that does not vary.
     """
     with one_native_thread():
-        look = survey(source, plan.gate, plan.expert, plan.n_workers)
+        look = survey(source, plan.gate, plan.expert, plan.n_workers, plan.mixture.expert.one_unit)
+        if plan.n_experts == 1:
+            # One expert's likelihood is bounded unless it fits exactly: the floor must not spoil least squares.
+            look = look._replace(ground=look.ground._replace(floor=EXACT))
         _check_variation(look)
         sample = draw_sample(source, look)
         _check_rows(sample.n_rows, look, plan)

@@ -37,6 +37,7 @@ def publish(estimator: Any, result: Result, plan: Plan, rows: Rows) -> None:
     estimator.gate_features_ = rows.reader.gate
     estimator.expert_features_ = rows.reader.expert
     estimator.n_outputs_ = len(look.response.center)
+    estimator.response_center_, estimator.response_scale_ = look.response.center, look.response.scale
     estimator.response_names_ = rows.response_names
     estimator.response_name_ = rows.response_names[0] if rows.response_names else None
     for name, value in plan.mixture.gate.attributes(result.params.gate).items():
@@ -97,8 +98,10 @@ def warn_about(estimator: Any, result: Result, rows: Rows) -> None:
             f"The fit did not converge: {estimator.status_.sentence} (n_iter_ = {estimator.n_iter_})",
             NotConvergedWarning,
         )
-    elif verdict.reached == 1 and verdict.finished > 1 and estimator.n_experts > 1:
-        _warn(f"Not replicated: {verdict.sentence}. Use more starts (n_init).", NotReplicatedWarning)
+    elif verdict.level == "WEAK":
+        _warn(f"The solution is WEAK: {verdict.sentence}. Use fewer experts or columns.", SuspectSolutionWarning)
+    elif verdict.level == "NOT REPLICATED" and verdict.finished > 1:
+        _warn(f"Not replicated: {verdict.sentence}.", NotReplicatedWarning)
     if estimator.gate_separated_:
         _warn(
             "The gate separates the experts perfectly; its slopes are held finite by the ridge only and have no "

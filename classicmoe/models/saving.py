@@ -32,7 +32,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     params = estimator._parameters()
     arrays = {**mixture.gate.attributes(params.gate), **mixture.expert.attributes(params.expert)}
     arrays["expert_mass_"] = estimator.expert_mass_
-    arrays["objective_path_"] = estimator.objective_path_
+    for name in ("objective_path_", "response_center_", "response_scale_"):
+        arrays[name] = getattr(estimator, name)
     blobs: dict[str, bytes] = {}
     sides = {side: _side_state(getattr(estimator, f"{side}_features_"), side, blobs) for side in _SIDES}
     header = {
@@ -43,7 +44,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         "numbers": {name: _plain(getattr(estimator, name)) for name in _NUMBERS},
         "status": estimator.status_.name,
         "verdict": asdict(estimator.verdict_),
-        "starts": [{key: _plain(value) for key, value in start.items()} for start in estimator.starts_],
+        # Equal fits give equal files: neither times nor the number of threads are stored.
+        "starts": [{**{k: _plain(v) for k, v in start.items()}, "seconds": None} for start in estimator.starts_],
     }
     write_archive(path, header, {name: np.asarray(value, dtype=float) for name, value in arrays.items()}, blobs)
 
@@ -67,6 +69,8 @@ def _settings(estimator: Any) -> dict[str, Any]:
             settings[name] = _listed(value)
         elif name == "random_state":
             settings[name] = int(value) if isinstance(value, int | np.integer) else None
+        elif name in ("n_jobs", "verbose"):
+            settings[name] = None if name == "n_jobs" else 0
         elif name == "init":
             settings[name] = value if isinstance(value, str) else "auto"
         else:

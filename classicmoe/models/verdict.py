@@ -93,7 +93,7 @@ def _level(fit: Fit, n_experts: int, reached: int, finished: int, suspect: list[
     if suspect:
         return "WEAK", f"; {stands}"
     if n_experts > 1 and reached < 2:
-        return "NOT REPLICATED", "; use more starts (n_init)" if finished > 1 else "; one start cannot be compared"
+        return "NOT REPLICATED", "; raise n_init" if finished > 1 else "; one start cannot be compared"
     return "OK", ""
 
 

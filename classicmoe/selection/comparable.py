@@ -71,6 +71,16 @@ def refuse_different_responses(models: Sequence[Any], names: Sequence[str]) -> N
         "they describe different responses (or transformations of one), and a density changes with the scale of its "
         "variable. Fit all models to the same response.",
     )
+    _refuse(
+        [", ".join(f"mean {c:.6g}, sd {s:.6g}" for c, s in _moments(model)) for model in models],
+        names,
+        "their responses have different means or spreads, so they are not the same numbers (a transformation, or other "
+        "rows), and a density changes with the scale of its variable. Fit all models to the same response.",
+    )
+
+
+def _moments(model: Any) -> list[tuple[float, float]]:
+    return list(zip(model.response_center_, model.response_scale_, strict=True))
 
 
 def _refuse(values: Sequence[Hashable], names: Sequence[str], why: str) -> None:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import os
+import random
 
 import numpy as np
 import pandas as pd
@@ -54,8 +55,8 @@ def save(tmp_path):
             "read 1 row, 2 columns (csv, comma, Windows-1252)",
         ),
         ('a,b\n1,"x, y"\n2,"two\nlines"\n', "f.csv", ["a", "b"], [1, "x, y"], "read 2 rows, 2 columns (csv, comma)"),
-        (gzip.compress(b"a,b\n1,x\n"), "f.csv.gz", ["a", "b"], [1, "x"], "read 1 row, 2 columns (csv, comma)"),
-        (gzip.compress(b"a,b\n1,x\n"), "f.csv", ["a", "b"], [1, "x"], "read 1 row, 2 columns (csv, comma)"),
+        (gzip.compress(b"a,b\n1,x\n", mtime=0), "f.csv.gz", ["a", "b"], [1, "x"], "read 1 row, 2 columns (csv, comma)"),
+        (gzip.compress(b"a,b\n1,x\n", mtime=0), "f.csv", ["a", "b"], [1, "x"], "read 1 row, 2 columns (csv, comma)"),
         ("a,b,\n1,x,\n2,y,\n", "f.csv", ["a", "b"], [1, "x"], "read 2 rows, 2 columns (csv, comma)"),
         ("a,b\n1,x,\n2,y,\n", "f.csv", ["a", "b"], [1, "x"], "read 2 rows, 2 columns (csv, comma)"),
         ("a,,b\n1,2,x\n", "f.csv", ["a", "unnamed_2", "b"], [1, 2, "x"], "read 1 row, 3 columns (csv, comma)"),
@@ -122,7 +123,7 @@ def test_standard_input(tmp_path):
     [
         ("", "f.csv", "f.csv is empty"),
         (" \n\n", "f.csv", "f.csv is empty"),
-        (gzip.compress(b""), "f.csv.gz", "f.csv.gz is empty"),
+        (gzip.compress(b"", mtime=0), "f.csv.gz", "f.csv.gz is empty"),
         ("a,b\n", "f.csv", r"has a header \(a, b\) but no rows"),
         ("a,b,a\n1,2,3\n", "f.csv", "Column names of f.csv must differ; repeated: 'a'"),
         ("1,2\n3,4\n", "f.csv", r"first line of f.csv holds numbers \(1, 2\)"),
@@ -133,7 +134,7 @@ def test_standard_input(tmp_path):
         (b"a,b\n1,\x81\n", "f.csv", "neither UTF-8 nor Windows-1252"),
         ('a,b\n1,2\n3,"x\n5,6\n', "f.csv", "quote that opens in data row 2 of f.csv is never closed"),
         ('a,b\n1,"' + "x" * 200_000 + "\n", "f.csv", "near line 2: field larger than field limit.*quote not closed"),
-        (gzip.compress(os.urandom(20_000))[:500], "f.csv.gz", "damaged or truncated gzip"),
+        (gzip.compress(random.Random(0).randbytes(20_000), mtime=0)[:500], "f.csv.gz", "damaged or truncated gzip"),
         (b"\x1f\x8bjunk", "f.csv.gz", "damaged or truncated gzip"),
         (b"PK\x03\x04....", "f.xlsx", "Excel workbook; save it as CSV"),
         ('{"a": 1}', "f.json", "is JSON"),

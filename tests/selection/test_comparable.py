@@ -96,3 +96,10 @@ def test_compare_needs_fitted_models_and_a_name_for_each(single):
         compare([single], names=["a", "b"])
     with pytest.raises(ConfigurationError, match="not 0 and 0"):
         compare([])
+
+
+def test_compare_refuses_a_transformed_response_without_a_name(ethanol):
+    X, y = ethanol
+    plain, logged = (MoERegressor(1).fit(X, values) for values in (y, np.log(y)))
+    with pytest.raises(NotComparableError, match="not the same numbers"):
+        compare([plain, logged])
