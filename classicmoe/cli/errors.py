@@ -23,8 +23,8 @@ import typer
 OK, BUG, USAGE, DATA, UNTRUSTED, NO_MODEL, MODEL_FILE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
 # typer carries its own copy of click in some versions and imports it in others; its error is reached through typer.
-UsageError = typer.BadParameter.__mro__[1]
-ClickError = typer.BadParameter.__mro__[2]
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 class Failure(NamedTuple):

@@ -31,9 +31,19 @@ def pictures_of_search(study: Study) -> list[Picture]:
     return [*_selection(study), *_starts(study)]
 
 
-def pictures_of_columns(study: Study) -> list[Picture]:
-    """Draw what the experts say and who is asked, along the columns that matter most."""
-    return [*_experts(study), *_gate(study)]
+def pictures_of_columns(study: Study) -> list[list[Picture]]:
+    """Draw what the experts say and who is asked, side by side for the columns that matter most."""
+    model, (X, y) = study.model, _shown_rows(study)
+    experts, gate = list(model.expert_features_.input_names), list(model.gate_features_.input_names)
+    if study.k == 1 or not model.gate_coef_.shape[1]:
+        gate = []
+    drawn: list[list[Picture]] = []
+    for i, name in enumerate(_most_telling(model, X, [*experts, *gate])[:FEATURES]):
+        first = [_expert_caption(study), _GATE_CAPTION] if not drawn else ["", ""]
+        pair = _expert_picture(model, X, y, name, i, first[0]) if name in experts else []
+        pair += _gate_picture(model, X, name, i, first[1]) if name in gate else []
+        drawn += [pair] if pair else []
+    return drawn
 
 
 def _drawn(prefix: str, what: str, draw: Callable[..., Any]) -> str:
@@ -76,36 +86,40 @@ def _starts(study: Study) -> Iterator[Picture]:
     yield Picture("Did the search agree with itself?", svg, caption)
 
 
-def _experts(study: Study) -> Iterator[Picture]:
+def _expert_picture(model: Any, X: Any, y: Any, name: str, i: int, caption: str) -> list[Picture]:
     from classicmoe.plot import ExpertDisplay
 
-    model, (X, y) = study.model, _shown_rows(study)
-    share = model.expert_mass_ / model.expert_mass_.sum()
-    caption = (
+    draw = partial(ExpertDisplay.from_estimator, model, X, y, name)
+    return _picture(f"experts{i}", f"What the experts say along {name}", draw, caption)
+
+
+def _gate_picture(model: Any, X: Any, name: str, i: int, caption: str) -> list[Picture]:
+    from classicmoe.plot import GateDisplay
+
+    draw = partial(GateDisplay.from_estimator, model, X, name)
+    return _picture(f"gate{i}", f"Which expert is asked along {name}", draw, caption)
+
+
+def _picture(prefix: str, heading: str, draw: Callable[..., Any], caption: str) -> list[Picture]:
+    try:
+        return [Picture(heading, _drawn(prefix, heading, draw), caption)]
+    except ClassicMoEError:
+        return []  # a column that does not vary in these rows has no picture
+
+
+def _expert_caption(study: Study) -> str:
+    return (
         "Every dot is a row of the data, coloured by the expert that accounts for it. A line is what an expert "
         f"predicts for {study.task.response} along this column, the other columns being as they are in the data; it is "
         "dashed where the expert is hardly ever asked."
     )
-    names = _most_telling(model.expert_features_, model.coder_, X, share @ np.abs(model.expert_coef_))
-    for i, name in enumerate(names):
-        draw = partial(ExpertDisplay.from_estimator, model, X, y, name)
-        yield from _picture(f"experts{i}", f"What the experts say along {name}", draw, caption if i == 0 else "")
 
 
-def _gate(study: Study) -> Iterator[Picture]:
-    from classicmoe.plot import GateDisplay
-
-    model, (X, _) = study.model, _shown_rows(study)
-    if study.k == 1 or not model.gate_coef_.shape[1]:
-        return
-    caption = (
-        "The gating network decides how much each expert is listened to before the response is known. The height of a "
-        "line is that share, between 0 and 1, averaged over the rows with this column set to the value below; the "
-        "strokes at the bottom are the data."
-    )
-    for i, name in enumerate(_most_telling(model.gate_features_, model.coder_, X, np.ptp(model.gate_coef_, axis=0))):
-        draw = partial(GateDisplay.from_estimator, model, X, name)
-        yield from _picture(f"gate{i}", f"Which expert is asked along {name}", draw, caption if i == 0 else "")
+_GATE_CAPTION = (
+    "The gating network decides how much each expert is listened to before the response is known. The height of a "
+    "line (the length of a bar) is that share, between 0 and 1, averaged over the rows with this column set to the "
+    "value below; the strokes at the bottom are the data."
+)
 
 
 def _shown_rows(study: Study) -> tuple[Any, Any]:
@@ -115,25 +129,21 @@ def _shown_rows(study: Study) -> tuple[Any, Any]:
     return study.task.X.iloc[rows], study.task.y.iloc[rows]
 
 
-def _picture(prefix: str, heading: str, draw: Callable[..., Any], caption: str) -> Iterator[Picture]:
-    try:
-        yield Picture(heading, _drawn(prefix, heading, draw), caption)
-    except ClassicMoEError:
-        return  # a column that does not vary in these rows has no picture
+def _most_telling(model: Any, X: Any, names: list[str]) -> list[str]:
+    """Return columns of X, those whose spread makes the largest difference to experts or gate first.
 
-
-def _most_telling(side: Any, coder: Any, X: Any, coefficients: Any) -> list[str]:
-    """Return a few columns of X, those whose spread makes the largest difference first.
-
-    ``coefficients`` (terms,) says what one unit of every column of this side does. Terms of formulas and transformers
-    are not traced back: their columns come in their own order.
+    Terms of formulas and transformers are not traced back: their columns come in their own order.
     """
-    names = list(side.input_names)
-    if side.kind == "columns" and len(names) > FEATURES:
-        effects = dict.fromkeys(names, 0.0)
-        spread = side.transform(X, coder.transform(X)).std(axis=0)
-        for column, effect in zip(side.columns, coefficients * spread, strict=True):
-            source = coder.names_in[coder.sources[column]]
-            effects[source] = max(effects[source], float(effect))
-        names.sort(key=lambda name: -effects[name])
-    return names[:FEATURES]
+    names = list(dict.fromkeys(names))
+    coder, share = model.coder_, model.expert_mass_ / model.expert_mass_.sum()
+    effects = dict.fromkeys(names, 0.0)
+    for side, size in (
+        (model.expert_features_, share @ np.abs(model.expert_coef_)),
+        (model.gate_features_, np.ptp(model.gate_coef_, axis=0)),
+    ):
+        if side.kind == "columns" and len(size):
+            size = size * side.transform(X, coder.transform(X)).std(axis=0)
+            for column, effect in zip(side.columns, size / max(size.max(), 1e-300), strict=True):
+                source = coder.names_in[coder.sources[column]]
+                effects[source] = max(effects[source], float(effect))
+    return sorted(names, key=lambda name: -effects[name])

@@ -136,7 +136,7 @@ def _choice(study: Study) -> list[str]:
     if safe is not None:
         says.append(f"The best trustworthy model has {count_text(int(safe['n_experts']), 'expert')}.")
     if study.at_the_edge():
-        says.append("It is the largest number tried: more experts may be better still.")
+        says.append(f"{study.k} is the largest number tried: more experts may be better still.")
     return says
 
 
@@ -180,7 +180,7 @@ def models_table(study: Study) -> list[dict[str, Any]]:
                 "criteria": [(title(name), _fixed(row[name]), row[name] == least[name]) for name in criteria],
                 "entropy": f"{row['entropy']:.2f}" if math.isfinite(row["entropy"]) else "-",
                 "smallest": "-" if failed else f"{row['smallest']:.0f} %",
-                "starts": f"{row['reached']} of {row['finished']}",
+                "starts": f"{row['reached']}/{row['finished']}",
                 "verdict": row["verdict"],
                 "sentence": for_command_line(str(row["sentence"])),
             }

@@ -140,7 +140,7 @@ def as_records(tables: Iterable[pd.DataFrame], items: Sequence[Item]) -> Iterato
         for row in table.astype(object).to_dict(orient="records"):
             if regions:
                 row = {name: _region(name, value) for name, value in row.items()}
-            yield row  # type: ignore[misc]
+            yield row
 
 
 def _region(name: Any, value: Any) -> Any:
@@ -162,7 +162,8 @@ def write_pieces(tables: Iterable[pd.DataFrame], path: str, schema: str) -> tupl
         whole = pd.concat(tables, ignore_index=True)
         write_table(whole, path, schema=schema)
         return len(whole), list(whole.columns)
-    rows, columns = 0, []
+    rows = 0
+    columns: list[str] = []
     with _output(path) as stream:
         for table in tables:
             stream.write(table.to_csv(index=False, header=not columns, lineterminator="\n").encode())

@@ -72,6 +72,7 @@ class Batches:
     batches : iterable or callable
         A re-iterable of ``(X, y)`` or ``(X, y, weight)`` with any numbers of rows, or a callable that returns a fresh
         iterator over them. Every pass of EM reads it once. A generator is refused: it can be read only once.
+        Batches wait, uncopied, until a chunk is full: hand out new arrays, not one buffer that is filled again.
 
     Examples
     --------

@@ -111,7 +111,7 @@ def _first_look(source: Source) -> _Moments:
             empty = w == 0.0
             with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
                 for i, part in enumerate(parts):
-                    shifted = part - origin[i]
+                    shifted = np.subtract(part, origin[i], order="C")  # or sums would depend on the memory layout
                     if empty.any():
                         shifted[empty] = 0.0
                     first[i] += w @ shifted

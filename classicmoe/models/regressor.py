@@ -232,7 +232,9 @@ class MoERegressor(BaseMoERegressor):
         elif data is not None:
             raise ConfigurationError('data= goes with a formula: fit("y ~ a + b | a", data=df).')
         if getattr(self._mixture().gate, "name", "") == "constant":
-            if gate is not None and gate != expert and list(gate) not in ([], ["1"]):
+            # A formula without a bar gives both sides the same text.
+            same = isinstance(gate, str) and (gate == "1" or (isinstance(expert, str) and gate == expert))
+            if gate is not None and np.size(gate) > 0 and not same:
                 raise ConfigurationError("A constant gate sees no columns: leave gate_features (or the bar) out.")
             gate = []
         if isinstance(X, Batches):

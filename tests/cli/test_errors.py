@@ -172,7 +172,12 @@ def test_a_reader_that_goes_away_is_no_error(files, tmp_path, visits):
     many = pd.concat([visits] * 200)
     many.to_csv(tmp_path / "many.csv", index=False)
     process = _process(
-        "predict", files / "model.cmoe", tmp_path / "many.csv", "--append", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        "predict",
+        files / "model.cmoe",
+        tmp_path / "many.csv",
+        "--append",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout.readline().startswith("patient_id,")
     process.stdout.close()

@@ -95,7 +95,15 @@ def test_from_standard_input_gzip_and_parquet(cli, files, visits):
 
 
 def test_output_formats(cli, files, model, visits):
-    options = ["predict", files / "model.cmoe", files / "visits.csv", "--what", "mean,interval:0.8", "--id", "patient_id,w"]
+    options = [
+        "predict",
+        files / "model.cmoe",
+        files / "visits.csv",
+        "--what",
+        "mean,interval:0.8",
+        "--id",
+        "patient_id,w",
+    ]
     result = cli(*options, "-o", "p.parquet")
     assert (result.code, result.out, result.err) == (0, "", "wrote p.parquet\n")
     cli(*options, "-o", "p.csv.gz")

@@ -34,7 +34,9 @@ def test_a_table_with_everything_in_it_gives_what_an_array_gives(cli, files, gap
     assert result.json["best"]["n_experts"] == by_hand.best_params_["n_experts"] > 1
     ours = [model["log_likelihood"] for model in result.json["models"]]
     np.testing.assert_allclose(ours, by_hand.results_["log_likelihood"], rtol=1e-9)
-    np.testing.assert_allclose(result.json["best"]["log_likelihood"], by_hand.best_estimator_.log_likelihood_, rtol=1e-9)
+    np.testing.assert_allclose(
+        result.json["best"]["log_likelihood"], by_hand.best_estimator_.log_likelihood_, rtol=1e-9
+    )
 
 
 def test_rows_that_went_are_printed_and_stored(cli, files, gappy):

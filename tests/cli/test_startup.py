@@ -83,4 +83,7 @@ def test_time_left():
 
 
 def test_json_holds_no_nan():
-    assert jsonable({"a": [float("nan"), float("inf"), 1.5], "b": (1, None)}) == {"a": [None, None, 1.5], "b": [1, None]}
+    assert jsonable({"a": [float("nan"), float("inf"), 1.5], "b": (1, None)}) == {
+        "a": [None, None, 1.5],
+        "b": [1, None],
+    }

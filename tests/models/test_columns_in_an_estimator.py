@@ -1,5 +1,7 @@
 """The columns room behind an estimator: scikit-learn's checks accept every message."""
 
+import warnings
+
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.estimator_checks import check_estimator
