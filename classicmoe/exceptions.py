@@ -51,10 +51,6 @@ class ModelFileError(ClassicMoEError, ValueError):
     """A model file is unreadable, damaged, from a newer version or not a model file."""
 
 
-class DegenerateFitError(ClassicMoEError, RuntimeError):
-    """Every start of the fit collapsed onto a degenerate solution."""
-
-
 class ClassicMoEWarning(UserWarning):
     """Base class of all warnings of this package."""
 
@@ -97,7 +93,3 @@ class IdColumnWarning(ClassicMoEWarning):
 
 class ManyLevelsWarning(ClassicMoEWarning):
     """A categorical column has many levels."""
-
-
-class RowsDroppedWarning(ClassicMoEWarning):
-    """Rows with missing values were left out."""

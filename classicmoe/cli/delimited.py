@@ -25,7 +25,7 @@ HEAD = 1 << 16
 """Bytes at the beginning of a file by which its kind is guessed."""
 _BLOCK = 1 << 23
 _SHOWN = 5
-_UNUSED = "\0unused"
+UNUSED = "\0unused"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def read_delimited(name: str, data: IO[bytes], head: bytes, found: Format) -> tu
     decimal = guess_decimal(lines, delimiter)
     for attempt in (encoding, "cp1252"):
         try:
-            labels, notes = _labels(name, data, attempt, delimiter, lines)
+            labels, notes = labels_of(name, data, attempt, delimiter, lines)
             frame = _parse(name, data, attempt, delimiter, decimal, labels)
         except UnicodeDecodeError as error:
             problem = error
@@ -71,7 +71,7 @@ def read_delimited(name: str, data: IO[bytes], head: bytes, found: Format) -> tu
     raise DataError(f"{name} is text in neither UTF-8 nor Windows-1252: {problem}.") from problem
 
 
-def _labels(
+def labels_of(
     name: str, data: IO[bytes], encoding: str, delimiter: str, lines: list[str]
 ) -> tuple[list[str], tuple[str, ...]]:
     """Return a label for every column, and what to tell the user; ragged rows are an error."""
@@ -84,14 +84,14 @@ def _labels(
         # R's write.table has no name over its row labels; other programs end every row with a delimiter
         with _reader(data, encoding, delimiter) as rows:
             trailing = not any(row[-1].strip() for row in islice(rows, 1, 100) if row)
-        labels = [*header, _UNUSED] if trailing else ["", *header]
+        labels = [*header, UNUSED] if trailing else ["", *header]
     elif (widths != len(header)).any():
         wrong = int((widths != len(header)).sum())
         raise DataError(_ragged(name, data, encoding, delimiter, len(header), wrong))
     notes: tuple[str, ...] = ()
     if labels[0] == "" and len(labels) > 1:
         notes = ("the first column has no name and was taken for row labels",)
-        labels[0] = _UNUSED
+        labels[0] = UNUSED
     labels = [label or f"unnamed_{j + 1}" for j, label in enumerate(labels)]
     check_names(name, labels)
     return labels, notes
@@ -203,7 +203,7 @@ def _parse(name: str, data: IO[bytes], encoding: str, delimiter: str, decimal: s
 
     data.seek(0)
     # since pandas 3.1 the default reads back what was written, and the argument is deprecated
-    exact = {} if _version(pd.__version__) >= (3, 1) else {"float_precision": "round_trip"}
+    exact = {} if pandas_version(pd.__version__) >= (3, 1) else {"float_precision": "round_trip"}
     try:
         frame = pd.read_csv(
             data,
@@ -225,9 +225,10 @@ def _parse(name: str, data: IO[bytes], encoding: str, delimiter: str, decimal: s
             raise DataError(f"A quote that opens in data row {opened.group(1)} of {name} is never closed.") from error
         raise DataError(f"{name} cannot be read as CSV: {error}") from error
     empty = [label for label in labels if label.startswith("unnamed_") and frame[label].isna().all()]
-    return frame.drop(columns=[label for label in (*empty, _UNUSED) if label in frame])
+    return frame.drop(columns=[label for label in (*empty, UNUSED) if label in frame])
 
 
-def _version(text: str) -> tuple[int, int]:
+def pandas_version(text: str) -> tuple[int, int]:
+    """Return major and minor version."""
     major, minor = text.split(".")[:2]
     return int(major), int(minor)

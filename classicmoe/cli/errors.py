@@ -62,7 +62,6 @@ def _code(error: Exception) -> tuple[int, str]:
         (exceptions.DataError, DATA, "data"),
         (exceptions.ModelFileError, MODEL_FILE, "model"),
         (exceptions.NoAdmissibleModelError, NO_MODEL, "fit"),
-        (exceptions.DegenerateFitError, NO_MODEL, "fit"),
     ):
         if isinstance(error, cls):
             return code, kind

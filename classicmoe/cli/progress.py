@@ -19,10 +19,10 @@ def time_left(seconds: float | None) -> str:
     >>> time_left(None), time_left(3.2), time_left(200), time_left(7300)
     ('', 'about 4 s left', 'about 3 min left', 'about 2.0 h left')
     """
-    if seconds is None:
+    if not seconds:  # not known yet, or done
         return ""
     if seconds < 100:
-        return f"about {max(1, -int(-seconds // 1))} s left"
+        return f"about {-int(-seconds // 1)} s left"
     return f"about {seconds / 60:.0f} min left" if seconds < 6000 else f"about {seconds / 3600:.1f} h left"
 
 

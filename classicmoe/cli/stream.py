@@ -87,7 +87,7 @@ def _csv_pieces(path: str, found: Format, head: bytes, text: Collection[str], si
         lines = [line for line in head.decode(encoding, errors="replace").splitlines() if line.strip()]
         lines = (lines if len(head) < delimited.HEAD else lines[:-1])[:200]
         delimiter = "\t" if found == "tsv" else guess_delimiter(lines)
-        labels, _ = delimited._labels(name, data, encoding, delimiter, lines)
+        labels, _ = delimited.labels_of(name, data, encoding, delimiter, lines)
         data.seek(0)
         options: dict[str, Any] = {
             "sep": delimiter,
@@ -117,13 +117,13 @@ def _parsed(
 ) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
-    if delimited._version(pd.__version__) < (3, 1):  # later the default, and the argument deprecated
+    if delimited.pandas_version(pd.__version__) < (3, 1):  # later the default, and the argument deprecated
         options["float_precision"] = "round_trip"
     try:
         with pd.read_csv(
             data, header=0, names=labels, index_col=False, skipinitialspace=True, chunksize=size, **options
         ) as reader:
             for frame in reader:
-                yield frame.drop(columns=[label for label in (delimited._UNUSED,) if label in frame])
+                yield frame.drop(columns=[label for label in (delimited.UNUSED,) if label in frame])
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise DataError(f"{name} cannot be read as CSV: {error}") from error

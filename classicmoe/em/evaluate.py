@@ -13,8 +13,9 @@ from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.passes import Workers
 from classicmoe.em.source import ArraySource, Chunk, Source
 
-SEPARATED_LOGIT = 30.0
-SEPARATED_SHARE = 0.99
+# Rows that a separating gate is unsure of, in all. A gate with finite maximum is unsure of one row at least; with a
+# gate that separates the sum is the log-likelihood still to be gained, which the stopping rule makes small.
+UNSURE = 0.01
 
 
 def raw_design(table: int, columns: np.ndarray) -> Design:
@@ -73,7 +74,7 @@ class Evaluator:
         return self._collect(source, 1, row)[:, 0]
 
     def totals(self, source: Source, n_workers: int = 1) -> Totals:
-        """Return log-likelihood, entropy of the responsibilities, masses and the share of separated rows."""
+        """Return log-likelihood, entropy of the responsibilities, masses and what the gate is unsure of."""
 
         def work(block: RowBlock, task: list[Chunk]) -> Array:
             return sum((self._totals(block.load(chunk)) for chunk in task[1:]), self._totals(block.load(task[0])))
@@ -81,33 +82,29 @@ class Evaluator:
         workers = Workers(source, lambda: RowBlock(*self._designs, self._response, source.chunk_rows), n_workers)
         total = np.sum(list(workers.run(work)), axis=0)
         workers.close()
-        return Totals(float(total[0]), float(total[1]), float(total[2] / total[3]), float(total[3]), total[4:])
+        return Totals(float(total[0]), float(total[1]), float(total[2]), float(total[3]), total[4:])
 
     def _totals(self, block: RowBlock) -> Array:
         log_gate = self.mixture.gate.log_prob(self.params.gate, block)
-        separated = np.zeros(block.m)
-        if len(log_gate) > 1:
-            two = np.partition(log_gate, len(log_gate) - 2, axis=0)[-2:]
-            separated = np.where(two[1] - two[0] > SEPARATED_LOGIT, block.weight, 0.0)
+        unsure = -float(block.weight @ np.expm1(log_gate.max(axis=0)))
         resp, mass, top, log_total = self.mixture.e_step(self.params, block)
         log_likelihood = float(block.weight @ (top + log_total))
-        # sum of r log(r / w): rows of weight zero and experts of responsibility zero add nothing.
-        positive = resp > 0.0
-        ratio = np.divide(resp, block.weight, out=np.ones_like(resp), where=positive)
-        entropy = -float(np.sum(resp * np.log(ratio)))
-        return np.concatenate([[log_likelihood, entropy, separated.sum(), block.weight.sum()], mass])
+        # sum of r log(r / w): rows of weight zero and experts of (almost) no responsibility add nothing.
+        ratio = np.divide(resp, block.weight, out=np.ones_like(resp), where=resp > 0.0)
+        entropy = -float(np.sum(resp * np.log(ratio, out=np.zeros_like(ratio), where=ratio > 0.0)))
+        return np.concatenate([[log_likelihood, entropy, unsure, block.weight.sum()], mass])
 
 
 class Totals(NamedTuple):
-    """Sums over rows: log-likelihood, entropy, share of separated rows, weight, and mass per expert (K,)."""
+    """Sums over rows: log-likelihood, entropy, what the gate is unsure of, weight, and mass per expert (K,)."""
 
     log_likelihood: float
     entropy: float
-    separated: float
+    unsure: float
     weight: float
     mass: Array
 
     @property
     def gate_separated(self) -> bool:
-        """Whether the gate is certain (logits 30 apart) on more than 99 % of the rows."""
-        return self.separated > SEPARATED_SHARE
+        """Whether the gate leaves no row in doubt."""
+        return self.unsure < UNSURE

@@ -79,6 +79,8 @@ class Climb:
         if self.n_passes >= self.control.max_iter:
             return triple, Status.MAX_ITER
         following = self._ascend(triple)
+        if following is None and self.n_passes >= self.control.max_iter:
+            return triple, Status.MAX_ITER
         if following is None:
             return triple, Status.CONVERGED if quiet else Status.STALLED
         return following, Status.DEGENERATE if self._collapsed(following) else None
@@ -110,6 +112,8 @@ class Climb:
         """Take the first step, from bold to safe, that does not lower the objective by more than rounding."""
         slack = 1e-12 * (1.0 + abs(triple.objective))
         for step in STEPS:
+            if self.n_passes >= self.control.max_iter:
+                return None
             proposal = self._evaluate(self.problem.update(triple, step))
             if proposal.objective >= triple.objective - slack:
                 return self._accept(proposal)

@@ -195,8 +195,9 @@ class MultiStart:
         began = time.perf_counter()
         problem = self._problem(short)
         control = SHORT if short else self.control
-        params, passes = self._warmed_up(plan, problem)
-        outcome = Climb(problem, control).run(problem.evaluate(params))
+        params, passes = self._warmed_up(plan, problem, control.max_iter // 2)
+        left = control._replace(max_iter=control.max_iter - passes)
+        outcome = Climb(problem, left).run(problem.evaluate(params))
         passes, reseeded = passes + outcome.n_passes, 0
         # A short run that collapses is given up; a long one gets its expert re-seeded where the fit is worst.
         while not short and outcome.status is Status.DEGENERATE and reseeded < RESEEDS and passes < control.max_iter:
@@ -222,13 +223,14 @@ class MultiStart:
             reseeded=reseeded,
         )
 
-    def _warmed_up(self, plan: Plan, problem: Problem) -> tuple[MixtureParameters, int]:
-        """Climb a few passes with a soft gate; the recorded path begins after them."""
+    def _warmed_up(self, plan: Plan, problem: Problem, limit: int) -> tuple[MixtureParameters, int]:
+        """Climb a few passes, at most ``limit``, with a soft gate; the recorded path begins after them."""
         soft = self.mixture.gate.softened(plan.soften)
         if plan.soften == 0.0 or soft is self.mixture.gate or self.n_experts == 1:
             return plan.params, 0
         softer = Problem(Mixture(soft, self.mixture.expert), problem.source, self.survey, problem.workers.n_workers)
-        outcome = Climb(softer, WARM_UP).run(softer.evaluate(plan.params))
+        control = WARM_UP._replace(max_iter=min(WARM_UP.max_iter, limit))
+        outcome = Climb(softer, control).run(softer.evaluate(plan.params))
         softer.workers.close()
         return outcome.triple.params, outcome.n_passes
 

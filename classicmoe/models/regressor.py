@@ -3,7 +3,7 @@ r"""The public estimator: any gate x any expert family, fitted by EM."""
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from sklearn.utils import Tags
@@ -13,7 +13,7 @@ from classicmoe.contracts import Array, Expert, Gate
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import MixtureParameters
 from classicmoe.em.multistart import Run
-from classicmoe.em.source import Batches
+from classicmoe.em.source import ArraySource, Batches
 from classicmoe.em.threads import count_workers
 from classicmoe.exceptions import ColumnError, ConfigurationError
 from classicmoe.models._base import BaseMoERegressor
@@ -217,12 +217,19 @@ class MoERegressor(BaseMoERegressor):
         """Return the parameters of the previous fit when this one is to continue it."""
         if not self.warm_start or not hasattr(self, "gate_intercept_"):
             return None
-        names = (self.gate_features_.names_out, self.expert_features_.names_out, self._k)
-        if names != (rows.reader.gate.names_out, rows.reader.expert.names_out, self.n_experts):
-            raise ConfigurationError(
-                "warm_start=True continues a fit with the same columns and n_experts; set warm_start=False."
-            )
-        return self._parameters()
+        n_outputs = rows.source.y.shape[1] if isinstance(rows.source, ArraySource) else self.n_outputs_
+        before = (self.gate_features_.names_out, self.expert_features_.names_out, self._k, self.n_outputs_)
+        now = (rows.reader.gate.names_out, rows.reader.expert.names_out, self.n_experts, n_outputs)
+        try:
+            return self._parameters() if before == now else self._refuse_warm_start()
+        except KeyError:  # the attributes of another gate
+            return self._refuse_warm_start()
+
+    @staticmethod
+    def _refuse_warm_start() -> NoReturn:
+        raise ConfigurationError(
+            "warm_start=True continues a fit with the same columns, outputs, gate and n_experts; set warm_start=False."
+        )
 
     def _read(self, X: Any, y: Any, sample_weight: Any, data: Any) -> Rows:
         gate, expert = self.gate_features, self.expert_features
@@ -252,6 +259,7 @@ class MoERegressor(BaseMoERegressor):
         if table is None:
             raise ColumnError("data= must be a data frame with named columns.")
         parts = split_formula(formula, table.names)
+        table.require([parts.response], owner=type(self).__name__)
         frame = table.native
         return (
             frame.drop(columns=[parts.response]) if hasattr(frame, "iloc") else frame.drop(parts.response),

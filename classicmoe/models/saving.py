@@ -30,10 +30,9 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator; everything is put together before the file is touched."""
     mixture = estimator._mixture()
     params = estimator._parameters()
-    arrays = {**mixture.gate.attributes(params.gate), **mixture.expert.attributes(params.expert)}
-    arrays["expert_mass_"] = estimator.expert_mass_
-    for name in ("objective_path_", "response_center_", "response_scale_"):
-        arrays[name] = getattr(estimator, name)
+    names = [*mixture.gate.attributes(params.gate), *mixture.expert.attributes(params.expert)]
+    names += ["expert_mass_", "objective_path_", "response_center_", "response_scale_"]
+    arrays = {name: getattr(estimator, name) for name in names}
     blobs: dict[str, bytes] = {}
     sides = {side: _side_state(getattr(estimator, f"{side}_features_"), side, blobs) for side in _SIDES}
     header = {
@@ -122,7 +121,11 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
         setattr(estimator, name, header["numbers"][name])
     estimator.status_ = Status[header["status"]]
     estimator.verdict_ = Verdict(**header["verdict"])
-    estimator.starts_ = header["starts"]
+    # JSON knows no infinity: a start that was not run has no objective.
+    estimator.starts_ = [
+        {**start, "objective": -np.inf if start["objective"] is None else start["objective"]}
+        for start in header["starts"]
+    ]
     _check(estimator)
     return estimator
 
@@ -132,9 +135,12 @@ def _check(estimator: Any) -> None:
     k, q = estimator.gate_intercept_.shape[0], estimator.n_outputs_
     gate_width = estimator.gate_coef_.shape[1]
     expert_width = len(estimator.expert_features_.names_out)
+    each = (k,) if q == 1 else (k, q)
     wanted = {
         "gate_coef_": (k, gate_width),
-        "expert_coef_": (k, expert_width) if q == 1 else (k, q, expert_width),
+        "expert_coef_": (*each, expert_width),
+        "expert_intercept_": each,
+        "expert_scale_": each,
         "expert_covariances_": (k, q, q),
         "expert_mass_": (k,),
     }
@@ -145,3 +151,5 @@ def _check(estimator: Any) -> None:
         raise ModelFileError(
             f"array 'gate_coef_' has {gate_width} columns, expected {len(estimator.gate_features_.names_out)}"
         )
+    if np.linalg.eigvalsh(estimator.expert_covariances_).min() <= 0.0:
+        raise ModelFileError("array 'expert_covariances_' is not positive definite")

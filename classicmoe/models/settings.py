@@ -15,6 +15,14 @@ from classicmoe.gates import GATES
 from classicmoe.models.messages import did_you_mean
 
 
+# Arguments of gates and experts that are one of a few words.
+_CHOICES = {
+    "solver": ("newton", "mm"),
+    "scale": ("own", "shared"),
+    "covariance": ("full", "diag", "spherical"),
+}
+
+
 def component(value: Any, known: dict[str, Any], what: str) -> Any:
     """Return a fresh gate or expert family from a name or an object."""
     if isinstance(value, str):
@@ -61,21 +69,22 @@ def check_settings(estimator: Any) -> None:
     if isinstance(estimator.init, str) and estimator.init not in ("auto", PARAMETERS, *PARTITIONS):
         kinds = ", ".join(repr(kind) for kind in ("auto", PARAMETERS, *PARTITIONS))
         raise ConfigurationError(f"init must be one of {kinds} or an (n, n_experts) array, not {estimator.init!r}.")
-    gate = component(estimator.gate, GATES, "gate")
-    component(estimator.expert, EXPERTS, "expert")
-    ridge, solver = getattr(gate, "ridge", 0.0), getattr(gate, "solver", "newton")
+    ridge = getattr(component(estimator.gate, GATES, "gate"), "ridge", 0.0)
     if not isinstance(ridge, Real) or not 0.0 <= ridge < np.inf:
         raise ConfigurationError(f"The gate's ridge must be a number >= 0, not {ridge!r}.")
-    if solver not in ("newton", "mm"):
-        raise ConfigurationError(f"The gate's solver must be 'newton' or 'mm', not {solver!r}.")
+    for side, known in (("gate", GATES), ("expert", EXPERTS)):
+        for name, value in component(getattr(estimator, side), known, side).get_params().items():
+            if name in _CHOICES and value not in _CHOICES[name]:
+                allowed = " or ".join(map(repr, _CHOICES[name]))
+                raise ConfigurationError(f"The {side}'s {name} must be {allowed}, not {value!r}.")
 
 
 def seeds(random_state: Any, n: int) -> list[np.random.SeedSequence]:
     """Return one seed per start, whatever kind of random state scikit-learn's users pass."""
     if random_state is None:
         return np.random.SeedSequence().spawn(n)
-    if isinstance(random_state, Integral):
+    if isinstance(random_state, Integral) and random_state >= 0:
         return np.random.SeedSequence(int(random_state)).spawn(n)
     if isinstance(random_state, np.random.RandomState):
         return np.random.SeedSequence(int(random_state.randint(2**31 - 1))).spawn(n)
-    raise ConfigurationError(f"random_state must be None, an integer or a RandomState, not {random_state!r}.")
+    raise ConfigurationError(f"random_state must be None, an integer >= 0 or a RandomState, not {random_state!r}.")

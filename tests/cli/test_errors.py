@@ -13,7 +13,7 @@ import pytest
 from classicmoe import MoERegressor
 from classicmoe.cli import errors
 from classicmoe.cli.words import for_command_line
-from classicmoe.exceptions import DegenerateFitError, ModelFileError, NotComparableError, WeightError
+from classicmoe.exceptions import ModelFileError, NotComparableError, WeightError
 
 VISITS = "-y visits --drop patient_id,w --starts 2"
 
@@ -147,7 +147,6 @@ def test_a_bug_is_said_to_be_one(cli, files, monkeypatch):
     [
         (WeightError("w"), 3),
         (ModelFileError("m"), 6),
-        (DegenerateFitError("d"), 5),
         (NotComparableError("c"), 2),
         (KeyboardInterrupt(), 130),
         (PermissionError(13, "Permission denied", "x.html"), 2),

@@ -97,7 +97,9 @@ def hostile(visits, tmp_path_factory):
     )
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("hostile")
-        study = study_of(table, folder, patch, ks=(1, 2), response=HOSTILE["visits"], drop=["patient_id", "w", "insured"])
+        study = study_of(
+            table, folder, patch, ks=(1, 2), response=HOSTILE["visits"], drop=["patient_id", "w", "insured"]
+        )
         study.about_the_data.append("<i>careful</i>")
         return Page(render_report(study))
 

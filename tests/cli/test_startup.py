@@ -9,9 +9,8 @@ from io import StringIO
 import pytest
 
 from classicmoe import __version__
-from classicmoe.cli import progress as progress_module
 from classicmoe.cli.output import Console, jsonable
-from classicmoe.cli.progress import progress
+from classicmoe.cli.progress import progress, time_left
 
 HEAVY = {"numpy", "scipy", "sklearn", "numba", "pandas", "matplotlib", "jinja2", "pyarrow"}
 
@@ -79,7 +78,8 @@ def test_no_bar_elsewhere(terminal, monkeypatch, how):
 
 
 def test_time_left():
-    assert progress_module.time_left(0.0) == "about 1 s left"
+    assert time_left(0.0) == ""
+    assert time_left(0.2) == "about 1 s left"
 
 
 def test_json_holds_no_nan():

@@ -6,9 +6,9 @@ import pytest
 from classicmoe.em.survey import MIN_VARIANCE
 from classicmoe.experts import GaussianExpert
 from classicmoe.experts.gaussian import GaussianParameters
+from classicmoe.gates import ConstantGate
 from tests import reference
 from tests.cases import block_of, case_of
-from classicmoe.gates import ConstantGate
 
 STRUCTURES = [(scale, covariance) for scale in ("own", "shared") for covariance in ("full", "diag", "spherical")]
 

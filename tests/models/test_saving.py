@@ -114,7 +114,7 @@ def test_what_cannot_be_stored_is_said_before_anything_is_written(tmp_path):
     X, y = two_regimes(60)
     path = tmp_path / "model.cmoe"
     path.write_bytes(b"precious")
-    m = MoERegressor(1, expert_features=FunctionTransformer(np.sin)).fit(X, y)
+    m = MoERegressor(1, expert_features=FunctionTransformer(lambda values: np.sin(values))).fit(X, y)
     with pytest.raises(ClassicMoEError):
         m.save(path)
     assert path.read_bytes() == b"precious"
