@@ -30,7 +30,7 @@ def log_score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
     >>> from sklearn.model_selection import cross_val_score
     >>> from classicmoe import MoERegressor, load_dataset
     >>> from classicmoe.metrics import log_score
-    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> X, y = load_dataset("NOdata", return_X_y=True)
     >>> scores = cross_val_score(MoERegressor(2, random_state=0), X, y, scoring=log_score, cv=3)
     >>> scores.shape
     (3,)

@@ -78,7 +78,7 @@ class Batches:
     --------
     >>> import numpy as np
     >>> from classicmoe import Batches, MoERegressor, load_dataset
-    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> X, y = load_dataset("NOdata", return_X_y=True)
     >>> parts = [(X[i : i + 30], y[i : i + 30]) for i in range(0, len(X), 30)]
     >>> m = MoERegressor(2, random_state=0).fit(Batches(parts))
     >>> whole = MoERegressor(2, random_state=0).fit(X, y)

@@ -59,13 +59,14 @@ class GaussianExpert(BaseEstimator):
     --------
     >>> from classicmoe import MoERegressor, load_dataset
     >>> from classicmoe.experts import GaussianExpert
-    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> X, y = load_dataset("NOdata", return_X_y=True)
     >>> m = MoERegressor(2, expert=GaussianExpert(scale="shared"), random_state=0).fit(X, y)
     >>> bool(m.expert_scale_[0] == m.expert_scale_[1])
     True
     """
 
     name = "gaussian"
+    choices = {"scale": ("own", "shared"), "covariance": ("full", "diag", "spherical")}  # noqa: RUF012
 
     def __init__(
         self,

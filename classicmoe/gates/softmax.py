@@ -73,6 +73,7 @@ class SoftmaxGate(BaseEstimator):
 
     joint = False
     name = "softmax"
+    choices = {"solver": ("newton", "mm")}  # noqa: RUF012
 
     def __init__(self, solver: Literal["newton", "mm"] = "newton", ridge: float = 1e-10):
         self.solver = solver

@@ -35,7 +35,7 @@ def cross_val_gate(estimator: Any, X: Any, y: Any, *, cv: Any = None, groups: An
     Examples
     --------
     >>> from classicmoe import MoERegressor, cross_val_gate, load_dataset
-    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> X, y = load_dataset("NOdata", return_X_y=True)
     >>> gate, log_score = cross_val_gate(MoERegressor(2, random_state=0), X, y, cv=4)
     >>> gate.shape, log_score.shape
     ((88, 2), (88,))

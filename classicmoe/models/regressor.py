@@ -113,7 +113,7 @@ class MoERegressor(BaseMoERegressor):
     Examples
     --------
     >>> from classicmoe import MoERegressor, load_dataset
-    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> X, y = load_dataset("NOdata", return_X_y=True)
     >>> m = MoERegressor(n_experts=2, random_state=0).fit(X, y)
     >>> m.predict(X[:3]).shape
     (3,)

@@ -15,14 +15,6 @@ from classicmoe.gates import GATES
 from classicmoe.models.messages import did_you_mean
 
 
-# Arguments of gates and experts that are one of a few words.
-_CHOICES = {
-    "solver": ("newton", "mm"),
-    "scale": ("own", "shared"),
-    "covariance": ("full", "diag", "spherical"),
-}
-
-
 def component(value: Any, known: dict[str, Any], what: str) -> Any:
     """Return a fresh gate or expert family from a name or an object."""
     if isinstance(value, str):
@@ -69,14 +61,19 @@ def check_settings(estimator: Any) -> None:
     if isinstance(estimator.init, str) and estimator.init not in ("auto", PARAMETERS, *PARTITIONS):
         kinds = ", ".join(repr(kind) for kind in ("auto", PARAMETERS, *PARTITIONS))
         raise ConfigurationError(f"init must be one of {kinds} or an (n, n_experts) array, not {estimator.init!r}.")
-    ridge = getattr(component(estimator.gate, GATES, "gate"), "ridge", 0.0)
-    if not isinstance(ridge, Real) or not 0.0 <= ridge < np.inf:
-        raise ConfigurationError(f"The gate's ridge must be a number >= 0, not {ridge!r}.")
     for side, known in (("gate", GATES), ("expert", EXPERTS)):
-        for name, value in component(getattr(estimator, side), known, side).get_params().items():
-            if name in _CHOICES and value not in _CHOICES[name]:
-                allowed = " or ".join(map(repr, _CHOICES[name]))
-                raise ConfigurationError(f"The {side}'s {name} must be {allowed}, not {value!r}.")
+        _check_component(component(getattr(estimator, side), known, side), side)
+
+
+def _check_component(part: Any, side: str) -> None:
+    """Check the arguments of a gate or expert family; ``choices`` lists those that are one of a few words."""
+    for name, allowed in getattr(part, "choices", {}).items():
+        if getattr(part, name) not in allowed:
+            words = " or ".join(map(repr, allowed))
+            raise ConfigurationError(f"The {side}'s {name} must be {words}, not {getattr(part, name)!r}.")
+    ridge = getattr(part, "ridge", 0.0)
+    if not isinstance(ridge, Real) or not 0.0 <= ridge < np.inf:
+        raise ConfigurationError(f"The {side}'s ridge must be a number >= 0, not {ridge!r}.")
 
 
 def seeds(random_state: Any, n: int) -> list[np.random.SeedSequence]:

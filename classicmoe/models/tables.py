@@ -84,7 +84,9 @@ def summarise(estimator: Any) -> Summary:
     if k > 1:
         terms = ["(intercept)", *estimator.gate_features_.names_out][: estimator.gate_coef_.shape[1] + 1]
         values = np.column_stack([estimator.gate_intercept_, estimator.gate_coef_])
-        lines += ["", "Gate (log-odds against the expert whose column is zero)", *_block(header, terms, values)]
+        against = "log-odds against the expert whose column is zero"
+        meaning = "symmetric form, as penalised: rows sum to zero" if values[-1].any() else against
+        lines += ["", f"Gate ({meaning})", *_block(header, terms, values)]
     lines += ["", *_expert_lines(estimator, header)]
     return Summary("\n".join(lines))
 

@@ -24,7 +24,7 @@ class Verdict:
     reached, finished, begun : int
         Independent starts that reached the best solution, that were run to their end, and all.
     suspect : list of dict
-        Experts that stand on fewer than five rows per coefficient: ``expert`` (counted from 0), ``rows``,
+        With K > 1, experts that stand on fewer than five rows per coefficient: ``expert`` (counted from 0), ``rows``,
         ``coefficients``, ``reason``.
     """
 
@@ -63,7 +63,7 @@ def judge(fit: Fit, n_experts: int, place: dict[int, int]) -> Verdict:
             "coefficients": weak.coefficients,
             "reason": "spike" if weak.spike else "few rows",
         }
-        for weak in fit.best.weak
+        for weak in (fit.best.weak if n_experts > 1 else [])
     ]
     suspect.sort(key=lambda weak: weak["expert"])
     level, extra = _level(fit, n_experts, reached, finished, suspect)

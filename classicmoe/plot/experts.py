@@ -75,7 +75,7 @@ class ExpertDisplay:
     --------
     >>> from classicmoe import MoERegressor, load_dataset
     >>> from classicmoe.plot import ExpertDisplay
-    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> X, y = load_dataset("NOdata", return_X_y=True)
     >>> m = MoERegressor(n_experts=2, random_state=0).fit(X, y)
     >>> ExpertDisplay.from_estimator(m, X, y, 0).predictions.shape
     (200, 2)

@@ -62,7 +62,7 @@ class GateDisplay:
     --------
     >>> from classicmoe import MoERegressor, load_dataset
     >>> from classicmoe.plot import GateDisplay
-    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> X, y = load_dataset("NOdata", return_X_y=True)
     >>> m = MoERegressor(n_experts=2, random_state=0).fit(X, y)
     >>> display = GateDisplay.from_estimator(m, X, 0)
     >>> display.probabilities.shape

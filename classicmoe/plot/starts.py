@@ -60,7 +60,7 @@ class StartsDisplay:
     --------
     >>> from classicmoe import MoERegressor, load_dataset
     >>> from classicmoe.plot import StartsDisplay
-    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> X, y = load_dataset("NOdata", return_X_y=True)
     >>> m = MoERegressor(n_experts=2, random_state=0).fit(X, y)
     >>> "best" in StartsDisplay.from_estimator(m).markers_
     True

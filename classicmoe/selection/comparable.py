@@ -119,10 +119,10 @@ def compare(models: Sequence[Any], names: Sequence[str] | None = None) -> Any:
     --------
     >>> from classicmoe import MoERegressor, load_dataset
     >>> from classicmoe.selection import compare
-    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> X, y = load_dataset("NOdata", return_X_y=True)
     >>> two, three = (MoERegressor(k, random_state=0).fit(X, y) for k in (2, 3))
     >>> compare([two, three], names=["two", "three"])["n_parameters"].tolist()
-    [11, 18]
+    [8, 13]
     """
     models = list(models)
     names = [f"model {i}" for i in range(len(models))] if names is None else [str(name) for name in names]

@@ -91,10 +91,10 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
     Examples
     --------
     >>> from classicmoe import MoERegressor, MoESelector, load_dataset
-    >>> X, y = load_dataset("ethanol", return_X_y=True)
+    >>> X, y = load_dataset("NOdata", return_X_y=True)
     >>> selector = MoESelector(MoERegressor(random_state=0), {"n_experts": [1, 2]}, criterion="icl").fit(X, y)
     >>> selector.results_[["n_experts", "n_parameters", "verdict"]].values.tolist()
-    [[1, 4, 'OK'], [2, 11, 'OK']]
+    [[1, 3, 'OK'], [2, 8, 'OK']]
     >>> selector.best_params_
     {'n_experts': 2}
     >>> selector.predict(X[:3]).shape

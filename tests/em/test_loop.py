@@ -197,5 +197,5 @@ def test_one_expert_needs_at_most_two_passes(gate):
         outcome = climb(problem, random_parameters(problem, 1, 0, spread=1.0), Control())
         assert outcome.status is Status.CONVERGED
         assert len(outcome.path) <= 3
-        a = problem.mixture.expert.start(1, problem.ground)
-        assert largest_difference(problem.mixture.expert.pack(a), problem.mixture.expert.pack(outcome.triple.params.expert)) < 1e-9
+        pack, pooled = problem.mixture.expert.pack, problem.mixture.expert.start(1, problem.ground)
+        assert largest_difference(pack(pooled), pack(outcome.triple.params.expert)) < 1e-9

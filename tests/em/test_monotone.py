@@ -71,7 +71,12 @@ def test_every_path_rises(gate, expert, kind, n, q, n_experts, sides, weighted, 
         weight[:9] += 1
     gate_side = None if gate.name == "constant" else sides[0]
     estimator = case_of(gate, expert).estimator(
-        n_experts, gate_features=gate_side, expert_features=sides[1], n_init=3, random_state=seed, max_iter=120,
+        n_experts,
+        gate_features=gate_side,
+        expert_features=sides[1],
+        n_init=3,
+        random_state=seed,
+        max_iter=120,
         acceleration=acceleration,
     )
     X = X if not any(isinstance(side, str) for side in sides) else frame(X)

@@ -49,7 +49,8 @@ def assert_equal_sums(a, b, size, tol=1e-12):
 def test_single_rows_add_up_to_the_whole(case):
     problem, params = setup(case)
     whole = problem.evaluate(params)
-    problem.source = problem.workers.source = ArraySource(problem.source.tables, problem.source.y, problem.source.weight, 1)
+    rows = problem.source
+    problem.source = problem.workers.source = ArraySource(rows.tables, rows.y, rows.weight, chunk_rows=1)
     rows = problem.evaluate(params)
     size = magnitudes(problem, params)
     assert_equal_sums(whole.statistics, rows.statistics, size)

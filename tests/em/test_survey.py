@@ -132,7 +132,8 @@ def test_not_even_when_whole_chunks_of_them_come_first(absurd):
 
 def assert_same_survey(a, b):
     assert a.expert_dropped == b.expert_dropped
-    for x, z in zip((*a.ground, *a.response, *a.gate_design[2:4]), (*b.ground, *b.response, *b.gate_design[2:4]), strict=True):
+    numbers = [(*look.ground, *look.response, *look.gate_design[2:4]) for look in (a, b)]
+    for x, z in zip(*numbers, strict=True):
         assert np.allclose(x, z, rtol=1e-10, atol=1e-10)
 
 

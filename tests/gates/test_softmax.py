@@ -65,7 +65,9 @@ def test_one_hot_responsibilities_equal_multinomial_logistic_regression():
     labels = resp.argmax(axis=1)
     fixed, gate = Fixed(X, np.eye(3)[labels], weight), SoftmaxGate(ridge=0.0)
     params, _ = fixed.solve(gate)
-    model = sm.MNLogit(np.repeat((2 - labels), weight.astype(int)), sm.add_constant(np.repeat(X, weight.astype(int), 0)))
+    model = sm.MNLogit(
+        np.repeat((2 - labels), weight.astype(int)), sm.add_constant(np.repeat(X, weight.astype(int), 0))
+    )
     expected = model.fit(disp=0, method="newton", maxiter=100, tol=1e-14).params[:, ::-1].T
     assert np.allclose(fixed.raw(gate, params)[:2], expected, rtol=1e-7)
 
@@ -109,7 +111,9 @@ def test_the_optimum_is_the_one_that_a_general_optimiser_finds():
     fixed, gate = Fixed(X, resp, weight), SoftmaxGate(ridge=0.7)
     params, values = fixed.solve(gate)
     like = gate.start(3, 4)
-    found = minimize(lambda v: -fixed.value(gate, gate.unpack(v, like)), np.zeros(8), method="BFGS", options={"gtol": 1e-9})
+    found = minimize(
+        lambda v: -fixed.value(gate, gate.unpack(v, like)), np.zeros(8), method="BFGS", options={"gtol": 1e-9}
+    )
     assert values[-1] >= -found.fun - 1e-9
     assert np.allclose(gate.pack(params), found.x, atol=1e-4)
 
@@ -172,7 +176,7 @@ def test_attributes_last_expert_zero_or_symmetric_when_penalised(ridge, last):
 
 
 def test_one_expert_has_no_parameters():
-    X, resp, weight = rows(n_experts=1)
+    X, _, weight = rows(n_experts=1)
     fixed, gate = Fixed(X, np.ones((len(X), 1)), weight), SoftmaxGate()
     params, values = fixed.solve(gate, n_steps=3)
     assert gate.n_free(params) == 0 and gate.pack(params).shape == (0,)

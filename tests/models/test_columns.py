@@ -245,40 +245,6 @@ def test_columns_outside_only_do_no_harm(people, frame_of):
         ColumnCoder().fit(frame_of(wild), only=["agee"])
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_float_arrays_are_the_same_memory(dtype, order):
-    X = np.asarray(np.random.default_rng(0).normal(size=(50, 3)), dtype=dtype, order=order)
-    X.flags.writeable = False
-    coded = ColumnCoder().fit_transform(X)
-    assert coded.dtype == dtype
-    assert coded.__array_interface__["data"][0] == X.__array_interface__["data"][0]
-    assert coded.strides == X.strides
-
-
-def test_memory_maps_are_not_read_into_memory(tmp_path):
-    X = np.lib.format.open_memmap(tmp_path / "X.npy", mode="w+", dtype=np.float32, shape=(100, 4))
-    X[:] = np.random.default_rng(0).normal(size=(100, 4))
-    X.flush()
-    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    assert np.shares_memory(ColumnCoder().fit_transform(mapped), mapped)
-
-
-def test_one_float_block_of_a_frame_is_not_copied():
-    values = np.random.default_rng(0).normal(size=(50, 3))
-    frame = pd.DataFrame(values, columns=["a", "b", "c"], copy=False)
-    assert np.shares_memory(ColumnCoder().fit_transform(frame), values)
-
-
-@both
-def test_float32_frames_stay_float32(frame_of):
-    frame = pd.DataFrame({"a": np.arange(4, dtype=np.float32), "b": np.ones(4, dtype=np.float32)})
-    assert ColumnCoder().fit_transform(frame_of(frame)).dtype == np.float32
-    assert ColumnCoder().fit_transform(frame_of(frame.assign(c=[1, 2, 3, 5]))).dtype == np.float64
-    only = ColumnCoder().fit(frame_of(frame.assign(c=[1, 2, 3, 5])), only=["b", "a"])
-    assert only.transform(frame_of(frame)).dtype == np.float32
-
-
 @pytest.mark.parametrize(
     "X, error, words",
     [

@@ -32,7 +32,7 @@ def tables(kind, n=120):
     rng = np.random.default_rng(3)
     X = rng.normal(size=(n, 3))
     if kind == "offset":
-        X = X + [1e7, -3e5, 0.0]
+        X = X + np.array([1e7, -3e5, 0.0])
     elif kind == "scales":
         X = X * [1e-6, 1.0, 1e6]
     elif kind == "year":
@@ -47,7 +47,9 @@ def tables(kind, n=120):
 def exact_least_squares(X, y, weight=None):
     """Solve the normal equations in rational numbers: badly scaled columns spoil floating-point references."""
     weight = np.ones(len(y)) if weight is None else weight
-    rows = [[Fraction(1), *map(Fraction, row), Fraction(value)] for row, value in zip(X.tolist(), y.tolist(), strict=True)]
+    rows = [
+        [Fraction(1), *map(Fraction, row), Fraction(value)] for row, value in zip(X.tolist(), y.tolist(), strict=True)
+    ]
     w = [Fraction(value) for value in weight.tolist()]
     p = len(rows[0]) - 1
     gram = [[sum(v * r[i] * r[j] for v, r in zip(w, rows, strict=True)) for j in range(p + 1)] for i in range(p + 1)]
@@ -125,7 +127,9 @@ def test_one_expert_is_least_squares_however_good_the_fit(noise):
     assert relative(m.log_likelihood_, sm.OLS(y, sm.add_constant(x)).fit().llf) < 1e-9
 
 
-@pytest.mark.parametrize("case", [c for c in GOLDEN["linear_models"] if c["data"] != "diamonds"], ids=lambda c: c["formula"])
+@pytest.mark.parametrize(
+    "case", [c for c in GOLDEN["linear_models"] if c["data"] != "diamonds"], ids=lambda c: c["formula"]
+)
 def test_one_expert_equals_lm_of_r(case):
     frame = load_dataset(case["data"], as_frame=True).frame
     response, terms = case["formula"].split(" ~ ")
@@ -183,7 +187,9 @@ def golden_responsibilities(case):
 
 
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.SuspectSolutionWarning")
-@pytest.mark.parametrize("case", [c for c in GOLDEN["mixtures_of_experts"] if not c["ml"]["separating"]], ids=lambda c: c["name"])
+@pytest.mark.parametrize(
+    "case", [c for c in GOLDEN["mixtures_of_experts"] if not c["ml"]["separating"]], ids=lambda c: c["name"]
+)
 def test_from_the_maximum_of_r_nothing_moves(case):
     m, X, y = fit_golden(case, init=golden_responsibilities(case))
     ml = case["ml"]

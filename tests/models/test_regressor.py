@@ -1,4 +1,4 @@
-"""The public methods are the formulas of the model, on any pair of sides; fits that fail or are stopped leave no mess."""
+"""The public methods are the formulas of the model, on any pair of sides, in any order of experts."""
 
 import numpy as np
 import pandas as pd
@@ -75,7 +75,9 @@ def test_criteria_are_their_formulas():
 
 def table(n=250, seed=1):
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({"age": rng.uniform(20, 70, n), "dose": rng.gamma(2.0, size=n), "region": rng.choice(list("abc"), n)})
+    frame = pd.DataFrame(
+        {"age": rng.uniform(20, 70, n), "dose": rng.gamma(2.0, size=n), "region": rng.choice(list("abc"), n)}
+    )
     upper = rng.random(n) < 1 / (1 + np.exp(-(frame.age - 45) / 6))
     y = np.where(upper, 10 + 2.0 * frame.dose, 3 - frame.dose) + (frame.region == "c") + 0.4 * rng.normal(size=n)
     return frame, y
@@ -137,7 +139,9 @@ def test_a_formula_is_arrays():
     frame, y = table()
     data = frame.assign(y=y)
     m = MoERegressor(2, **SETTINGS).fit("y ~ dose + I(dose**2) + region | age", data=data)
-    columns = np.column_stack([frame.dose, frame.dose**2, frame.region == "b", frame.region == "c", frame.age]).astype(float)
+    columns = np.column_stack([frame.dose, frame.dose**2, frame.region == "b", frame.region == "c", frame.age]).astype(
+        float
+    )
     plain = MoERegressor(2, gate_features=[4], expert_features=[0, 1, 2, 3], **SETTINGS).fit(columns, y)
     same_model(m, plain, data, columns, y)
     assert m.response_name_ == "y"
@@ -149,7 +153,9 @@ def test_a_transformer_is_its_columns():
     X, y = two_regimes(150)
     square = PolynomialFeatures(2, include_bias=False)
     columns = square.fit_transform(X)
-    m = MoERegressor(2, expert_features=PolynomialFeatures(2, include_bias=False), gate_features=[0], **SETTINGS).fit(X, y)
+    m = MoERegressor(2, expert_features=PolynomialFeatures(2, include_bias=False), gate_features=[0], **SETTINGS).fit(
+        X, y
+    )
     plain = MoERegressor(2, gate_features=[0], **SETTINGS).fit(columns, y)
     same_model(m, plain, X, columns, y)
     both = MoERegressor(2, SoftmaxGate(ridge=1.0), gate_features=square, expert_features=[1], **SETTINGS).fit(X, y)

@@ -69,7 +69,9 @@ def test_every_case_comes_back(case, tmp_path):
 def frame(n=120):
     rng = np.random.default_rng(0)
     X, y = two_regimes(n)
-    return pd.DataFrame({"a": X[:, 0], "b b": X[:, 1], "kind": rng.choice(["x", "y", "ü"], n), "ok": rng.random(n) < 0.5}), y
+    return pd.DataFrame(
+        {"a": X[:, 0], "b b": X[:, 1], "kind": rng.choice(["x", "y", "ü"], n), "ok": rng.random(n) < 0.5}
+    ), y
 
 
 @pytest.mark.parametrize(
@@ -122,9 +124,21 @@ def test_what_cannot_be_stored_is_said_before_anything_is_written(tmp_path):
 
 def test_settings_survive_and_a_loaded_model_can_be_fitted_again(tmp_path):
     X, y = two_regimes(100)
-    m = MoERegressor(2, SoftmaxGate("mm", 0.5), GaussianExpert("shared"), n_init=3, tol=1e-6, max_iter=70, random_state=5)
+    m = MoERegressor(
+        2, SoftmaxGate("mm", 0.5), GaussianExpert("shared"), n_init=3, tol=1e-6, max_iter=70, random_state=5
+    )
     again = saved_and_loaded(m.fit(X, y), tmp_path)
-    settings = ("n_experts", "n_init", "tol", "max_iter", "acceleration", "weight_type", "init", "unseen", "random_state")
+    settings = (
+        "n_experts",
+        "n_init",
+        "tol",
+        "max_iter",
+        "acceleration",
+        "weight_type",
+        "init",
+        "unseen",
+        "random_state",
+    )
     assert [getattr(m, name) for name in settings] == [getattr(again, name) for name in settings]
     refitted = copy.deepcopy(again).fit(X, y)
     assert refitted.expert_coef_.tobytes() == m.expert_coef_.tobytes()

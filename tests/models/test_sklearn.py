@@ -100,7 +100,9 @@ def test_fit_does_not_touch_settings_or_data():
 
 def test_pickle_gives_the_same_answers():
     X, y = two_regimes()
-    model = MoERegressor(2, expert_features=PolynomialFeatures(2, include_bias=False), n_init=3, random_state=0).fit(X, y)
+    model = MoERegressor(2, expert_features=PolynomialFeatures(2, include_bias=False), n_init=3, random_state=0).fit(
+        X, y
+    )
     again = pickle.loads(pickle.dumps(model))
     for ask in METHODS.values():
         assert ask(again, X, y).tobytes() == ask(model, X, y).tobytes()

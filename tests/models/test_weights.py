@@ -152,5 +152,7 @@ def test_weighted_multi_output_with_one_expert_is_copies():
     weight = rng.integers(0, 4, 60)
     for covariance in ("full", "diag", "spherical"):
         a = MoERegressor(1, expert=GaussianExpert(covariance=covariance)).fit(X, Y, weight)
-        b = MoERegressor(1, expert=GaussianExpert(covariance=covariance)).fit(np.repeat(X, weight, 0), np.repeat(Y, weight, 0))
+        b = MoERegressor(1, expert=GaussianExpert(covariance=covariance)).fit(
+            np.repeat(X, weight, 0), np.repeat(Y, weight, 0)
+        )
         assert_same_fit(a, b, 1e-9)
