@@ -69,7 +69,8 @@ class Evaluator:
 
         def row(block: RowBlock) -> Array:
             _, _, top, log_total = self.mixture.e_step(self.params, block)
-            return (top + log_total)[None]
+            # Where every density underflows there is nothing to add up.
+            return np.where(np.isneginf(top), top, top + log_total)[None]
 
         return self._collect(source, 1, row)[:, 0]
 

@@ -24,7 +24,7 @@ class Extrapolation:
         mixture = self.problem.mixture
         a, b, c = (mixture.pack(t.params) for t in (first, second, third))
         r, v = b - a, c - 2.0 * b + a
-        r_norm, v_norm = float(np.linalg.norm(r)), float(np.linalg.norm(v))
+        r_norm, v_norm = self._lengths([first, second, third])
         if not np.isfinite(r_norm + v_norm) or v_norm < 1e-12 * r_norm or r_norm == 0.0:
             return None
         self._length = min(max(r_norm / v_norm, 1.0), self.longest)
@@ -33,6 +33,15 @@ class Extrapolation:
             return None
         vector = a + 2.0 * self._length * r + self._length**2 * v
         return mixture.unpack(vector, third.params) if np.isfinite(vector).all() else None
+
+    def _lengths(self, cycle: list[Triple]) -> tuple[float, float]:
+        """Return the lengths of first and second differences, which must not depend on the order of experts.
+
+        Packed gates are contrasts with the last expert; the gate's own arrays treat all experts alike.
+        """
+        pack = self.problem.mixture.expert.pack
+        a, b, c = (np.concatenate([*map(np.ravel, t.params.gate), pack(t.params.expert)]) for t in cycle)
+        return float(np.linalg.norm(b - a)), float(np.linalg.norm(c - 2.0 * b + a))
 
     def learn(self, accepted: bool) -> None:
         """Dare more after a leap of full length that was accepted, less after a rejected one."""

@@ -21,7 +21,7 @@ from classicmoe.em.survey import Survey, View, survey
 from classicmoe.em.threads import one_native_thread
 from classicmoe.exceptions import DataError, TooFewRowsError
 
-EXACT = 1e-20  # variance of a single expert that fits exactly, in units of the variance of y
+EXACT = 1e-13  # variance of a single expert that fits exactly, in units of the variance of y; below, rounding rules
 
 
 class Plan(NamedTuple):

@@ -40,6 +40,21 @@ def test_permuted_starts_give_permuted_results(case):
     assert np.allclose(a.triple.mass[order], b.triple.mass, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ("softmax / gaussian", "softmax ridge / gaussian 2 full", "constant / gaussian"))
+def test_leaps_do_not_depend_on_the_order_of_experts(name):
+    for seed in range(4):
+        X, y = CASES[name].simulate(150, seed)
+        problem = CASES[name].problem(X, y)
+        params, order = random_parameters(problem, 3, seed, spread=0.2), np.array([2, 0, 1])
+        control = Control(max_iter=30)
+        a = Climb(problem, control).run(problem.evaluate(params))
+        b = Climb(problem, control).run(problem.evaluate(problem.mixture.permute(params, order)))
+        assert a.n_passes == b.n_passes and len(a.path) == len(b.path)
+        assert np.allclose(a.path, b.path, rtol=1e-6)
+        plain = Climb(problem, control._replace(accelerate=False)).run(problem.evaluate(params))
+        assert plain.path != a.path  # leaps were taken
+
+
 def run(objective, status=Status.CONVERGED, spike=False, number=0):
     weak = [Weak(0, 4.0, 2, spike)] if spike is not None else []
     return Run(number, "x", status, objective, weak=weak)

@@ -3,19 +3,25 @@
 import numpy as np
 import pytest
 
+from classicmoe.em.mixture import MixtureParameters
 from classicmoe.em.squarem import Extrapolation
 
 
 class Vectors:
-    """A mixture whose parameters are plain vectors."""
+    """A mixture whose parameters are a vector of the experts and no gate."""
 
     @staticmethod
     def pack(params):
-        return params
+        return params.expert
 
     @staticmethod
     def unpack(vector, like):
         return vector
+
+    class expert:  # noqa: N801
+        @staticmethod
+        def pack(vector):
+            return vector
 
 
 class Problem:
@@ -23,8 +29,8 @@ class Problem:
 
 
 class Triple:
-    def __init__(self, params):
-        self.params = np.asarray(params, dtype=float)
+    def __init__(self, vector):
+        self.params = MixtureParameters((), np.asarray(vector, dtype=float))
 
 
 def cycle(extrapolation, start, function):

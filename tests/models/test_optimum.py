@@ -127,6 +127,16 @@ def test_one_expert_is_least_squares_however_good_the_fit(noise):
     assert relative(m.log_likelihood_, sm.OLS(y, sm.add_constant(x)).fit().llf) < 1e-9
 
 
+@pytest.mark.parametrize("covariance", ("full", "diag", "spherical"))
+def test_one_expert_that_fits_exactly_stays_finite(covariance):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = X @ [1.0, 2.0] + 3.0
+    for Y in (y, np.column_stack([y, -2.0 * y]), np.column_stack([y, np.random.default_rng(1).normal(size=40)])):
+        m = MoERegressor(1, expert=GaussianExpert(covariance=covariance)).fit(X, Y)
+        assert np.isfinite(m.log_likelihood_) and np.isfinite(m.score_samples(X, Y)).all()
+        assert np.allclose(m.predict(X).reshape(40, -1)[:, 0], y, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     "case", [c for c in GOLDEN["linear_models"] if c["data"] != "diamonds"], ids=lambda c: c["formula"]
 )

@@ -57,6 +57,13 @@ def test_every_method_is_its_formula(case):
     assert (m.n_rows_, m.weight_sum_, m.n_outputs_) == (np.count_nonzero(weight), n, q)
 
 
+def test_a_response_beyond_all_densities_has_density_zero():
+    X, y = two_regimes(60)
+    m = MoERegressor(2, n_init=2, random_state=0).fit(X, y)
+    values = m.score_samples(X[:3], np.array([1e200, 1e100, 1.0]))
+    assert values[0] == -np.inf and -np.inf < values[1] < -1e150 and np.isfinite(values[2])
+
+
 def test_criteria_are_their_formulas():
     ll, k, n, entropy = -123.4, 9, 150.0, 17.5
     assert criteria.aicc(ll, k, n) == pytest.approx(246.8 + 18 + 2 * 9 * 10 / 140)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from classicmoe import MoERegressor
-from classicmoe.em.degenerate import ROWS_PER_COEFFICIENT
 from classicmoe.exceptions import (
     DegenerateComponentWarning,
     GateSeparatedWarning,
@@ -25,8 +24,8 @@ def test_nothing_that_stands_on_a_few_rows_is_called_trustworthy(gate):
         m = MoERegressor(3, gate, n_init=6, random_state=seed, max_iter=300).fit(X, y)
         fewest = m.expert_mass_.min() / (X.shape[1] + 1)
         weak = {suspect["expert"] for suspect in m.verdict_.suspect}
-        assert weak == set(np.flatnonzero(m.expert_mass_ < ROWS_PER_COEFFICIENT * (X.shape[1] + 1)))
-        if fewest < ROWS_PER_COEFFICIENT:
+        assert weak == set(np.flatnonzero(m.expert_mass_ < 5.0 * (X.shape[1] + 1)))
+        if fewest < 5.0:
             assert not m.verdict_.trustworthy
             assert m.verdict_.level in ("WEAK", "SUSPECT", "DEGENERATE", "NOT CONVERGED")
             seen.append(m.verdict_.level)
@@ -106,6 +105,7 @@ def test_when_every_start_collapses_the_fit_says_so():
     with pytest.warns(DegenerateComponentWarning, match="collapsed"):
         m = MoERegressor(2, "constant", n_init=4, random_state=0).fit(x[:, None], y)
     assert m.verdict_.level == "DEGENERATE" and not m.verdict_.trustworthy and not m.converged_
+    assert (m.verdict_.reached, m.verdict_.finished, m.verdict_.begun) == (0, 0, 4)
     assert m.status_.name == "DEGENERATE" and np.isfinite(m.predict(x[:, None])).all()
 
 

@@ -5,6 +5,11 @@ import pytest
 from classicmoe import MoERegressor, MoESelector, load_dataset
 
 
+def pytest_itemcollected(item):
+    # Two experts of ethanol are told apart perfectly by the gate, and every fit of it says so.
+    item.add_marker(pytest.mark.filterwarnings("ignore::classicmoe.exceptions.GateSeparatedWarning"))
+
+
 @pytest.fixture(scope="session")
 def ethanol():
     """Nitric oxide of an engine: 88 rows, compression ratio and equivalence ratio."""
