@@ -174,6 +174,24 @@ def test_aitken_is_exact_on_a_geometric_sequence(ratio, tol):
     assert left[-5] >= threshold * (1.0 - 1e-3)
 
 
+@pytest.mark.parametrize("height", (0.0, 1e3, 1e6))
+@pytest.mark.parametrize(("drop", "taken"), ((1e-13, "full"), (1e-11, "half"), (1e-6, "half")))
+def test_only_rounding_may_lower_the_objective(height, drop, taken):
+    class Tilted(Ramp):
+        """The bold step ends a little lower, the half step a little higher."""
+
+        def update(self, triple, step):
+            return step
+
+        def evaluate(self, step):
+            return Flat(step, height - drop * (1.0 + height) if step == "full" else height + 1e-3)
+
+    climb = Climb(Tilted(), Control())
+    following = climb._ascend(Flat("start", height))
+    assert following.params == taken
+    assert climb.path == [following.objective]
+
+
 def test_lack_of_progress_alone_does_not_stop():
     # At ratio 0.999 a step gains a thousandth of what is left.
     problem = Ramp(ratio=0.999, a=1.0)

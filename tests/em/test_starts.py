@@ -68,6 +68,18 @@ def test_a_weight_of_k_equals_k_copies_in_any_order(kind):
         assert largest_difference(a, b) < 1e-9, number
 
 
+@pytest.mark.parametrize("kind", ("hyperplane", "residuals", "segments"))
+def test_stretches_are_of_equal_weight(kind):
+    X, y = CASE.simulate(200, 1)
+    weight = np.r_[np.full(20, 30.0), np.ones(180)]
+    problem = CASE.problem(X, y, weight)
+    sample = draw_sample(problem.source, problem.survey)
+    for turn in range(3 if kind != "segments" else 1):
+        resp = PARTITIONS[kind](sample, 3, np.random.default_rng(0), turn)
+        assert set(np.unique(resp)) == {0.0, 1.0} and (resp.sum(axis=0) == 1.0).all()
+        assert np.abs(resp @ sample.weight - 260.0).max() <= 30.0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_units_do_not_matter(kind):
     X, y = CASE.simulate(120, 1)
