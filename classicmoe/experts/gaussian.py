@@ -14,7 +14,7 @@ Source: DeSarbo & Cron (1988) for mixtures of regressions; Jordan & Jacobs (1994
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator
 from classicmoe import kernels
 from classicmoe.contracts import Array, Block, Design, Ground, Response, Step, unpack_symmetric
 from classicmoe.distributions.gaussian import GaussianComponents, JointGaussianComponents
+from classicmoe.experts._covariance import CovarianceForm, Scale, Structure, factor_score
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -68,13 +69,13 @@ class GaussianExpert(BaseEstimator):
     name = "gaussian"
     choices = {"scale": ("own", "shared"), "covariance": ("full", "diag", "spherical")}  # noqa: RUF012
 
-    def __init__(
-        self,
-        scale: Literal["own", "shared"] = "own",
-        covariance: Literal["full", "diag", "spherical"] = "full",
-    ):
+    def __init__(self, scale: Scale = "own", covariance: Structure = "full"):
         self.scale = scale
         self.covariance = covariance
+
+    @property
+    def _form(self) -> CovarianceForm:
+        return CovarianceForm(self.scale, self.covariance)
 
     @property
     def one_unit(self) -> bool:
@@ -85,7 +86,7 @@ class GaussianExpert(BaseEstimator):
         """Return ordinary least squares over all rows, the same for every expert."""
         coef = _solve(ground.expert_gram[None], ground.expert_cross[None])[0]
         scatter = ground.response_gram - ground.expert_cross @ coef.T
-        covariance = self._structured(scatter[None] / ground.weight, np.array([ground.weight]), ground.floor)
+        covariance = self._form.impose(scatter[None] / ground.weight, np.array([ground.weight]), ground.floor)
         shape = (n_experts, *coef.shape)
         factor = np.linalg.cholesky(covariance)
         return GaussianParameters(np.broadcast_to(coef, shape).copy(), np.repeat(factor, n_experts, axis=0))
@@ -153,87 +154,41 @@ class GaussianExpert(BaseEstimator):
         left = scatter - cross - cross.transpose(0, 2, 1) + change @ gram @ change.transpose(0, 2, 1)
         covariance = self.covariances(params)
         covariance[alive] = left[alive] / mass[alive, None, None]
-        covariance = self._structured(covariance, np.where(alive, mass, 0.0), ground.floor)
+        covariance = self._form.impose(covariance, np.where(alive, mass, 0.0), ground.floor)
         return GaussianParameters(params.coef + change, np.linalg.cholesky(covariance))
-
-    def _structured(self, covariance: Array, mass: Array, floor: float) -> Array:
-        """Impose structure, sharing and the floor on (K, q, q) covariances."""
-        q = covariance.shape[1]
-        if self.scale == "shared":
-            shared = np.tensordot(mass / mass.sum(), covariance, axes=1)
-            covariance = np.broadcast_to(shared, covariance.shape)
-        if self.covariance == "spherical":
-            covariance = np.trace(covariance, axis1=1, axis2=2)[:, None, None] / q * np.eye(q)
-        elif self.covariance == "diag":
-            covariance = covariance * np.eye(q)
-        if q == 1:
-            return np.maximum(covariance, floor)
-        values, vectors = np.linalg.eigh(covariance)
-        if values.min() >= floor:
-            return 0.5 * (covariance + covariance.transpose(0, 2, 1))
-        return (vectors * np.maximum(values, floor)[:, None, :]) @ vectors.transpose(0, 2, 1)
 
     def penalty(self, params: GaussianParameters) -> float:
         """Return 0."""
         return 0.0
 
-    def _factor_entries(self, q: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        return np.tril_indices(q) if self.covariance == "full" else (np.arange(q), np.arange(q))
-
-    def _pack_factor(self, full: Array, reduce: Literal["first", "sum"]) -> Array:
-        """Collect (..., K, q, q) entries, log-diagonal coordinates, into the free ones (..., n_scale)."""
-        i, j = self._factor_entries(full.shape[-1])
-        entries = full[..., i, j]
-        if self.covariance == "spherical":
-            entries = entries.sum(axis=-1, keepdims=True) if reduce == "sum" else entries[..., :1]
-        if self.scale == "shared":
-            return entries.sum(axis=-2) if reduce == "sum" else entries[..., 0, :]
-        return entries.reshape(*entries.shape[:-2], -1)
-
     def score(self, params: GaussianParameters, statistics: GaussianStatistics) -> Array:
         """Return the derivative in the coefficients and the (log-Cholesky) factors."""
-        precision, by_factor = self._factor_score(params, statistics.scatter, statistics.mass)
-        return np.concatenate([(precision @ statistics.gradient).ravel(), self._pack_factor(by_factor, "sum")])
-
-    def _factor_score(self, params: GaussianParameters, scatter: Array, mass: Array) -> tuple[Array, Array]:
-        """Return precisions and the derivative in log-Cholesky coordinates for (..., K, q, q) scatters."""
-        inverse = np.linalg.inv(params.factor)
-        precision = inverse.transpose(0, 2, 1) @ inverse
-        by_factor = precision @ scatter @ inverse.transpose(0, 2, 1)
-        diagonal = np.arange(params.factor.shape[1])
-        by_factor[..., diagonal, diagonal] *= params.factor[:, diagonal, diagonal]
-        by_factor[..., diagonal, diagonal] -= mass[..., None]
-        return precision, by_factor
+        precision, by_factor = factor_score(params.factor, statistics.scatter, statistics.mass)
+        return np.concatenate([(precision @ statistics.gradient).ravel(), self._form.pack_score(by_factor)])
 
     def scores(self, params: GaussianParameters, block: Block, resp: Array) -> Array:
         """Return each row's derivatives, (m, n_free)."""
         n_experts, q, width = params.coef.shape
         residual = self._residual(params, block)[0].reshape(n_experts, q, -1).transpose(2, 0, 1)
         weighted = resp.T[:, :, None] * residual
-        precision, by_factor = self._factor_score(params, weighted[..., :, None] * residual[..., None, :], resp.T)
+        precision, by_factor = factor_score(params.factor, weighted[..., :, None] * residual[..., None, :], resp.T)
         by_mean = (precision @ weighted[..., None])[..., 0]
         by_coef = by_mean[..., None] * block.expert_columns.T[:, None, None, :]
-        return np.hstack([by_coef.reshape(-1, n_experts * q * width), self._pack_factor(by_factor, "sum")])
+        return np.hstack([by_coef.reshape(-1, n_experts * q * width), self._form.pack_score(by_factor)])
 
     def n_free(self, params: GaussianParameters) -> int:
         """Return K q p plus the free entries of the covariances."""
-        return params.coef.size + self._pack_factor(params.factor, "first").size
+        return params.coef.size + self._form.n_free(params.factor)
 
     def pack(self, params: GaussianParameters) -> Array:
         """Return coefficients and log-Cholesky entries of the free covariances."""
-        return np.concatenate([params.coef.ravel(), self._pack_factor(_log_diagonal(params.factor), "first")])
+        return np.concatenate([params.coef.ravel(), self._form.pack(params.factor)])
 
     def unpack(self, vector: Array, like: GaussianParameters) -> GaussianParameters:
         """Invert :meth:`pack`."""
         n_experts, q, _ = like.coef.shape
         coef = vector[: like.coef.size].reshape(like.coef.shape)
-        i, j = self._factor_entries(q)
-        entries = vector[like.coef.size :].reshape(1 if self.scale == "shared" else n_experts, -1)
-        logged = np.zeros((n_experts, q, q))
-        logged[:, i, j] = entries  # one row or one column is repeated over experts or outputs
-        diagonal = np.arange(q)
-        logged[:, diagonal, diagonal] = np.exp(np.clip(logged[:, diagonal, diagonal], -40.0, 40.0))
-        return GaussianParameters(coef, logged)
+        return GaussianParameters(coef, self._form.unpack(vector[like.coef.size :], n_experts, q))
 
     def permute(self, params: GaussianParameters, order: NDArray[np.intp]) -> GaussianParameters:
         """Return the parameters with experts in another order."""
@@ -286,13 +241,6 @@ class GaussianExpert(BaseEstimator):
         if mean.shape[2] == 1:
             return GaussianComponents(mean[..., 0], params.factor[:, 0, 0])
         return JointGaussianComponents(mean, self.covariances(params))
-
-
-def _log_diagonal(factor: Array) -> Array:
-    logged = factor.copy()
-    diagonal = np.arange(factor.shape[1])
-    logged[:, diagonal, diagonal] = np.log(factor[:, diagonal, diagonal])
-    return logged
 
 
 def _solve(gram: Array, right: Array) -> Array:
