@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from classicmoe.distributions.components import Array, Index, Rows
+from classicmoe.predictive._given import pairs
 
 # Numbers per scratch array: 2^17 of them are 1 MB, which stays in the cache of one core.
 _SCRATCH = 1 << 17
@@ -53,6 +55,21 @@ class RowMixture:
         """Return P(Y > y_i), (n,)."""
         return _over_experts(np.add, np.exp(self.log_weights) * self.components.sf(y))
 
+    def mean(self) -> Array:
+        """Return the means, (n,) or (n, q)."""
+        return np.einsum("ik,ik...->i...", np.exp(self.log_weights), self.components.mean)
+
+    def variance(self) -> Array:
+        """Return the variances of one output, (n,): within experts plus between their means."""
+        between = (self.components.mean - self.mean()[:, None]) ** 2
+        return (np.exp(self.log_weights) * (self.components.variance + between)).sum(axis=1)
+
+    def covariance(self) -> Array:
+        """Return the covariance matrices of several outputs, (n, q, q)."""
+        weights, away = np.exp(self.log_weights), self.components.mean - self.mean()[:, None, :]
+        within = np.einsum("ik,ikab->iab", weights, self.components.variance)
+        return within + np.einsum("ik,ika,ikb->iab", weights, away, away)
+
     def at(self, method: str, rows: Index, y: Array) -> Array:
         """Return a method at pairs of a row and a value, (m,), the rows repeated as needed and chunk by chunk."""
         width = self.log_weights.shape[1] * int(np.prod(y.shape[1:]))
@@ -61,6 +78,27 @@ class RowMixture:
             return getattr(self.take(rows[chunk]), method)(y[chunk])
 
         return in_chunks(len(y), width, evaluate, np.empty(len(y)))
+
+    def at_all(self, method: str, y: ArrayLike) -> Array:
+        """Return a method at all rows and the values that the caller's y means there, (n,) or (n, m)."""
+        rows, values, shape = pairs(y, len(self.log_weights), self.components.mean.shape[2:])
+        return self.at(method, rows, values).reshape(shape)
+
+    def sample(self, size: tuple[int, ...], rng: Any) -> Array:
+        """Draw y at every row, (n, *size), several outputs appended: first the expert, then y given the expert."""
+        n, n_experts = self.log_weights.shape
+        shape = size + self.components.mean.shape[2:]
+
+        def draw(chunk: slice) -> Array:
+            part = self.take(chunk)
+            bounds = np.cumsum(np.exp(part.log_weights), axis=1)[:, :-1]  # the last is 1 but for rounding
+            uniform = rng.random((chunk.stop - chunk.start, *size))
+            which = np.zeros(uniform.shape, dtype=np.intp)
+            for bound in bounds.T:
+                which += uniform >= bound.reshape((-1,) + (1,) * (uniform.ndim - 1))
+            return part.components.sample(which, rng)
+
+        return in_chunks(n, n_experts + int(np.prod(shape)), draw, np.empty((n, *shape)))
 
     def component_quantiles(self, p: Array, upper: bool) -> tuple[Array, Array]:
         """Return the lowest and the highest expert quantile, (n,) each, among experts with positive probability.

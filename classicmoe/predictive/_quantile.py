@@ -5,14 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from classicmoe.distributions.components import Array, Index
-from classicmoe.predictive._mixing import RowMixture
+from classicmoe.predictive._mixing import RowMixture, in_chunks
 from classicmoe.predictive._roots import bracketed_roots
 
 _TINY = float(np.finfo(np.float64).smallest_subnormal)
 _EPS = float(np.finfo(np.float64).eps)
 
 
-def mixture_quantiles(mixture: RowMixture, p: Array) -> Array:
+def quantiles_of_rows(mixture: RowMixture, p: Array) -> Array:
+    """Return the quantiles of order p, () or (m,), of every row, (n,) or (n, m), chunk by chunk."""
+    n, n_experts = mixture.log_weights.shape
+    n_pairs, m, flat = n * p.size, p.size, np.atleast_1d(p)
+
+    def work(chunk: slice) -> Array:
+        pair = np.arange(chunk.start, chunk.stop)
+        return _pair_quantiles(mixture.take(pair // m), flat[pair % m])
+
+    return in_chunks(n_pairs, n_experts, work, np.empty(n_pairs)).reshape(n, *p.shape)
+
+
+def _pair_quantiles(mixture: RowMixture, p: Array) -> Array:
     """Return the quantile of order p_i of every row, (n,).
 
     The equation is solved on the logarithm of the nearer tail: both tails keep their relative accuracy and, the

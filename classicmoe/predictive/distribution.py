@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from classicmoe.distributions.components import Array, Components, JointComponents
-from classicmoe.exceptions import ConfigurationError, DataError
-from classicmoe.predictive._mixing import RowMixture, in_chunks
-from classicmoe.predictive._quantile import mixture_quantiles
+from classicmoe.exceptions import ConfigurationError
+from classicmoe.predictive._given import checked_log_weights, checked_probabilities, pairs_shape
+from classicmoe.predictive._mixing import RowMixture
+from classicmoe.predictive._quantile import quantiles_of_rows
 from classicmoe.predictive._regions import highest_density_regions
 
 
@@ -79,7 +80,7 @@ class MixtureDistribution:
 
     def __init__(self, weights: ArrayLike, components: Components | JointComponents, *, log: bool = False):
         self.components = components
-        self._log_weights = _checked_log_weights(weights, log)
+        self._log_weights = checked_log_weights(weights, log)
         if self._log_weights.shape != components.mean.shape[:2]:
             raise ConfigurationError(
                 f"weights have shape {self._log_weights.shape}, the components have shape {components.mean.shape[:2]}; "
@@ -123,6 +124,10 @@ class MixtureDistribution:
         return self.components.support
 
     @property
+    def _outputs(self) -> tuple[int, ...]:
+        return self.components.mean.shape[2:]
+
+    @property
     def _joint(self) -> bool:
         return self.components.mean.ndim == 3
 
@@ -142,15 +147,13 @@ class MixtureDistribution:
 
     def mean(self) -> Array:
         """Return E[y | x], (n,) or (n, q)."""
-        return np.einsum("ik,ik...->i...", self.weights, self.components.mean)
+        return self._mixture.mean()
 
     def var(self) -> Array:
         """Return Var[y | x], (n,) or, output by output, (n, q): within experts plus between their means."""
         if self._joint:
             return np.einsum("ijj->ij", self.cov()).copy()
-        weights, mean = self.weights, self.components.mean
-        between = (mean - self.mean()[:, None]) ** 2
-        return (weights * (self.components.variance + between)).sum(axis=1)
+        return self._mixture.variance()
 
     def std(self) -> Array:
         """Return the standard deviation of y given x, (n,) or (n, q)."""
@@ -160,9 +163,7 @@ class MixtureDistribution:
         """Return the covariance matrices of the outputs given x, (n, q, q)."""
         if not self._joint:
             return self.var()[:, None, None]
-        weights, away = self.weights, self.components.mean - self.mean()[:, None, :]
-        within = np.einsum("ik,ikab->iab", weights, self.components.variance)
-        return within + np.einsum("ik,ika,ikb->iab", weights, away, away)
+        return self._mixture.covariance()
 
     def pdf(self, y: ArrayLike) -> Array:
         """Return the (joint) density at y; for the shapes see the notes of the class."""
@@ -170,15 +171,15 @@ class MixtureDistribution:
 
     def logpdf(self, y: ArrayLike) -> Array:
         """Return the logarithm of the (joint) density at y; -inf outside the support."""
-        return self._at("logpdf", y, 1 if self._joint else 0)
+        return self._mixture.at_all("logpdf", y)
 
     def cdf(self, y: ArrayLike) -> Array:
         """Return P(Y <= y | x); accurate in the lower tail. Several outputs: of each marginal."""
-        return self._marginals("cdf", y) if self._joint else self._at("cdf", y)
+        return self._marginals("cdf", y) if self._joint else self._mixture.at_all("cdf", y)
 
     def sf(self, y: ArrayLike) -> Array:
         """Return P(Y > y | x); accurate in the upper tail. Several outputs: of each marginal."""
-        return self._marginals("sf", y) if self._joint else self._at("sf", y)
+        return self._marginals("sf", y) if self._joint else self._mixture.at_all("sf", y)
 
     def quantile(self, p: ArrayLike) -> Array:
         """Return the y with P(Y <= y | x) = p, to rounding.
@@ -198,21 +199,10 @@ class MixtureDistribution:
         ConfigurationError
             If a probability is outside [0, 1] or NaN, or p has more than one axis.
         """
-        p = np.asarray(p, dtype=np.float64)
-        if p.ndim > 1:
-            raise ConfigurationError(f"p must be a number or one-dimensional, got shape {p.shape}.")
-        if not ((p >= 0.0) & (p <= 1.0)).all():
-            raise ConfigurationError(f"p must be in [0, 1], got {p}.")
+        p = checked_probabilities(p)
         if self._joint:
             return np.stack([self.marginal(j).quantile(p) for j in range(self.n_outputs)], axis=-1)
-        n_pairs, m = len(self) * p.size, p.size
-        flat, mixture = np.atleast_1d(p), self._mixture
-
-        def work(chunk: slice) -> Array:
-            pair = np.arange(chunk.start, chunk.stop)
-            return mixture_quantiles(mixture.take(pair // m), flat[pair % m])
-
-        return in_chunks(n_pairs, self.n_experts, work, np.empty(n_pairs)).reshape(len(self), *p.shape)
+        return quantiles_of_rows(self._mixture, p)
 
     def interval(self, level: float = 0.9, kind: str = "equal") -> Any:
         """Return where y lies with probability ``level``.
@@ -262,20 +252,7 @@ class MixtureDistribution:
             (n,) without ``size``, else (n, size); several outputs: with q appended.
         """
         rng = random_state if isinstance(random_state, np.random.Generator) else check_random_state(random_state)
-        shape = (len(self),) if size is None else (len(self), size)
-        outputs = self.components.mean.shape[2:]
-
-        def work(chunk: slice) -> Array:
-            part = self._mixture.take(chunk)
-            bounds = np.cumsum(np.exp(part.log_weights), axis=1)[:, :-1]  # the last is 1 but for rounding
-            uniform = rng.random((chunk.stop - chunk.start, *shape[1:]))
-            which = np.zeros(uniform.shape, dtype=np.intp)
-            for bound in bounds.T:
-                which += uniform >= bound.reshape((-1,) + (1,) * (uniform.ndim - 1))
-            return part.components.sample(which, rng)
-
-        width = self.n_experts + int(np.prod(shape[1:] + outputs))
-        return in_chunks(len(self), width, work, np.empty(shape + outputs))
+        return self._mixture.sample(() if size is None else (size,), rng)
 
     def _needs_one_output(self, what: str) -> None:
         if self._joint:
@@ -286,42 +263,5 @@ class MixtureDistribution:
     def _marginals(self, method: str, y: ArrayLike) -> Array:
         """Evaluate a method of every marginal distribution at its own column of y."""
         y = np.asarray(y, dtype=np.float64)
-        self._pairs_shape(y, 1)
+        pairs_shape(y, len(self), self._outputs)
         return np.stack([getattr(self.marginal(j), method)(y[..., j]) for j in range(self.n_outputs)], axis=-1)
-
-    def _pairs_shape(self, y: Array, n_trailing: int) -> tuple[int, ...]:
-        """Return the shape (n,) or (n, m) that the rows of y are broadcast to, or say what y should have been."""
-        n, shape, trailing = len(self), y.shape[: y.ndim - n_trailing], y.shape[y.ndim - n_trailing :]
-        fits = len(shape) == 0 or (len(shape) <= 2 and shape[0] in (1, n)) or (n == 1 and len(shape) == 1)
-        if y.ndim < n_trailing or (n_trailing and trailing != (self.n_outputs,)) or not fits:
-            tail = f", each with {self.n_outputs} outputs at the end of its shape" if n_trailing else ""
-            raise DataError(
-                f"y has shape {y.shape}, the distribution {n} rows: give a scalar, ({n},) for one value per row, "
-                f"({n}, m) for m values per row or (1, m) for the same m values at every row (y[None, :]){tail}."
-            )
-        return np.broadcast_shapes(shape, (n,) if len(shape) < 2 else (n, 1))
-
-    def _at(self, method: str, y: ArrayLike, n_trailing: int = 0) -> Array:
-        """Evaluate a method of the mixture at all pairs of a row and a value of y, chunk by chunk."""
-        y = np.asarray(y, dtype=np.float64)
-        shape = self._pairs_shape(y, n_trailing)
-        outputs = y.shape[y.ndim - n_trailing :]
-        values = np.broadcast_to(y, shape + outputs).reshape(-1, *outputs)
-        rows = np.repeat(np.arange(len(self)), len(values) // max(1, len(self)))
-        return self._mixture.at(method, rows, values).reshape(shape)
-
-
-def _checked_log_weights(weights: ArrayLike, log: bool) -> Array:
-    """Return the logarithms of the gate probabilities, (n, K), rescaled to add up to 1 exactly."""
-    given = np.asarray(weights, dtype=np.float64)
-    if given.ndim != 2 or given.shape[1] == 0:
-        raise ConfigurationError(f"weights must have shape (n, K), got {given.shape}.")
-    probabilities = np.exp(given) if log else given
-    total = probabilities.sum(axis=1)
-    if not (probabilities >= 0.0).all() or not (np.abs(total - 1.0) <= 1e-6).all():
-        raise ConfigurationError(
-            "weights must be probabilities (with log=True: their logarithms) that add up to 1 in every row."
-        )
-    with np.errstate(divide="ignore"):
-        logarithms = given if log else np.log(given)
-    return logarithms - np.log(total)[:, None]
