@@ -35,7 +35,7 @@ def check(
     from classicmoe.models.preflight import preflight
 
     console = Console(plain)
-    frame, info = read_table(data, input_format=input_format)  # type: ignore[arg-type]
+    frame, info = read_table(data, input_format=input_format)
     console.note(str(info))
     out = [*columns_of(drop), *([weights] if weights else [])]
     for name in (*out, *([response] if response else [])):

@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import typer
 
 OK, BUG, USAGE, DATA, UNTRUSTED, NO_MODEL, MODEL_FILE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
 # typer carries its own copy of click in some versions and imports it in others; its error is reached through typer.
-UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-ClickError: type[Exception] = typer.BadParameter.__mro__[2]
+UsageError: Any = typer.BadParameter.__mro__[1]
+ClickError: Any = typer.BadParameter.__mro__[2]
 
 
 class Failure(NamedTuple):
@@ -42,7 +42,7 @@ def classify(error: BaseException) -> Failure:
     if isinstance(error, KeyboardInterrupt):
         return Failure(INTERRUPTED, "interrupted", "interrupted", name)
     if isinstance(error, ClickError):
-        return Failure(USAGE, "usage", error.format_message(), name)  # type: ignore[attr-defined]
+        return Failure(USAGE, "usage", error.format_message(), name)
     from classicmoe.cli.words import for_command_line
     from classicmoe.exceptions import ClassicMoEError
 
@@ -83,5 +83,5 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     if failure.code == BUG and not debug:
         print("  This is a bug; --debug shows where. Please report it.", file=sys.stderr)
     if failure.code == USAGE and isinstance(error, UsageError) and getattr(error, "ctx", None) is not None:
-        print(f"  Help: {error.ctx.command_path} --help", file=sys.stderr)  # type: ignore[attr-defined]
+        print(f"  Help: {error.ctx.command_path} --help", file=sys.stderr)
     return failure.code

@@ -80,7 +80,7 @@ def predict(
     name = "standard input" if data == "-" else data.replace("\\", "/").rpartition("/")[2]
     request = Request(model, model_file, name, items, response, keep, na, console.warn)
     with console.collecting():
-        tables = scored(request, pieces(data, input_format, text_columns(model)))  # type: ignore[arg-type]
+        tables = scored(request, pieces(data, input_format, text_columns(model)))
         if as_json and output == "-":
             rows = list(as_records(tables, items))
             about = {"model": model_file, "data": name, "file": None}

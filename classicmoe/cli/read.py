@@ -12,10 +12,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from classicmoe.cli.delimited import HEAD, TableInfo, check_names, read_delimited
-from classicmoe.cli.sniff import Format, guess_format
+from classicmoe.cli.sniff import format_named, guess_format
 from classicmoe.exceptions import ColumnError, ConfigurationError, DataError
 from classicmoe.models.messages import did_you_mean, name_list
 
@@ -26,7 +26,7 @@ __all__ = ["TableInfo", "read_table", "require_column"]
 
 
 def read_table(
-    path: str | Path, *, input_format: Format | None = None, stdin: IO[bytes] | None = None
+    path: str | Path, *, input_format: str | None = None, stdin: IO[bytes] | None = None
 ) -> tuple[pd.DataFrame, TableInfo]:
     """Read a table.
 
@@ -52,19 +52,18 @@ def read_table(
         No such file, no table in it, no rows, ragged rows (with line numbers), repeated column names, damaged
         archives and Parquet files, binary data.
     """
-    if input_format not in (None, "csv", "tsv", "parquet"):
-        raise ConfigurationError(f"The input format is csv, tsv or parquet, not {input_format!r}.")
+    asked = format_named(input_format)
     name = "standard input" if str(path) == "-" else Path(path).name
     with _explained(name), _open(path, stdin) as raw:
         data: IO[bytes] = raw
         if raw.read(2) == b"\x1f\x8b":
             raw.seek(0)
-            data = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
+            data = cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
         data.seek(0)
         head = data.read(HEAD)
         if not head.strip():
             raise DataError(f"{name} is empty.")
-        found = input_format or guess_format(name, head)
+        found = asked or guess_format(name, head)
         data.seek(0)
         return _parquet(name, data) if found == "parquet" else read_delimited(name, data, head, found)
 

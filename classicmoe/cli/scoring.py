@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -181,7 +181,7 @@ def _output(path: str) -> Iterator[IO[bytes]]:
     part = f"{path}.part"
     try:
         with gzip.open(part, "wb") if path.lower().endswith(".gz") else open(part, "wb") as stream:
-            yield stream  # type: ignore[misc]
+            yield cast("IO[bytes]", stream)
         os.replace(part, path)
     except BaseException:
         if os.path.exists(part):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from typing import Literal
+from typing import Literal, get_args
 
-from classicmoe.exceptions import DataError
+from classicmoe.exceptions import ConfigurationError, DataError
 
 Format = Literal["csv", "tsv", "parquet"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _DECIMAL_COMMA = re.compile(r"\s*-?\d+,\d+\s*\Z")
@@ -24,6 +25,22 @@ _FOREIGN = {
     b"\x89HDF": "an HDF5 file; save it as CSV or Parquet",
     b"RDX": "an R data file; save it as CSV",
 }
+
+
+def format_named(name: str | None) -> Format | None:
+    """Return the format that was asked for, None when none was.
+
+    Raises
+    ------
+    ConfigurationError
+        No format has this name.
+    """
+    if name is None:
+        return None
+    for known in FORMATS:
+        if name == known:
+            return known
+    raise ConfigurationError(f"The input format is csv, tsv or parquet, not {name!r}.")
 
 
 def guess_format(name: str, head: bytes) -> Format:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from classicmoe.cli import delimited
 from classicmoe.cli.read import read_table
-from classicmoe.cli.sniff import Format, guess_decimal, guess_delimiter, guess_encoding, guess_format
+from classicmoe.cli.sniff import Format, format_named, guess_decimal, guess_delimiter, guess_encoding, guess_format
 from classicmoe.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ PIECE = 50_000
 
 
 def pieces(
-    path: str, input_format: Format | None = None, text: Collection[str] = (), size: int | None = None
+    path: str, input_format: str | None = None, text: Collection[str] = (), size: int | None = None
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Yield the rows of a table, some at a time.
 
@@ -47,13 +48,13 @@ def pieces(
     DataError
         As :func:`classicmoe.cli.read.read_table`; ragged rows before the first piece.
     """
-    size = size or PIECE
+    size, asked = size or PIECE, format_named(input_format)
     if path == "-" or not Path(path).is_file():
         found: Format = "parquet"  # read whole; a file that is not there gets its message from the reader
     else:
         with _opened(path) as data:
             head = data.read(delimited.HEAD)
-            found = input_format or guess_format(Path(path).name, head)
+            found = asked or guess_format(Path(path).name, head)
     if found == "parquet" or not head.strip():
         frame, _ = read_table(path, input_format=input_format)
         for first in range(0, len(frame), size):
@@ -75,8 +76,8 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
             return
         try:
             with gzip.GzipFile(fileobj=file) as unpacked:
-                yield unpacked  # type: ignore[misc]
-        except (EOFError, gzip.BadGzipFile, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+                yield cast("IO[bytes]", unpacked)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(f"{Path(path).name} is a damaged or truncated gzip file: {error}.") from error
 
 

@@ -94,7 +94,7 @@ def _experts(k: int) -> list[str]:
 def records(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
     """Return a table as a list of objects, or as one object when it holds pairs of name and value."""
     if list(header) == ["name", "value"]:
-        return dict(rows)  # type: ignore[arg-type]
+        return {name: value for name, value in rows}
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 

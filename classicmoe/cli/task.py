@@ -107,7 +107,7 @@ def prepare(question: Question, console: Console) -> Task:
     DataError
         A table that cannot be read, columns that are not there, missing values without ``--na drop``.
     """
-    frame, info = read_table(question.data, input_format=question.input_format)  # type: ignore[arg-type]
+    frame, info = read_table(question.data, input_format=question.input_format)
     console.note(str(info))
     response, expert, gate = _terms(question, list(frame.columns), info.source)
     left_out = columns_of(question.drop)

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal, cast
 
 from classicmoe.exceptions import ConfigurationError, DataError
 
@@ -35,9 +35,10 @@ def output_format(path: str | Path, fmt: str | None = None) -> OutputFormat:
         ".json": "json",
     }
     if fmt is not None:
-        if fmt not in known.values():
-            raise ConfigurationError(f"The output format is csv, parquet or json, not {fmt!r}.")
-        return fmt  # type: ignore[return-value]
+        for meant in known.values():
+            if fmt == meant:
+                return meant
+        raise ConfigurationError(f"The output format is csv, parquet or json, not {fmt!r}.")
     if lower == "-":
         return "csv"
     for extension, meant in known.items():
@@ -89,7 +90,7 @@ def write_table(
             with os.fdopen(handle, "wb") as file:
                 if target.suffix == ".gz":
                     with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
-                        _write(frame, packed, chosen, schema)  # type: ignore[arg-type]
+                        _write(frame, cast("IO[bytes]", packed), chosen, schema)
                 else:
                     _write(frame, file, chosen, schema)
             os.chmod(temporary, 0o666 & ~_umask())

@@ -14,7 +14,7 @@ Source: DeSarbo & Cron (1988) for mixtures of regressions; Jordan & Jacobs (1994
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ class GaussianExpert(BaseEstimator):
     """
 
     name = "gaussian"
-    choices = {"scale": ("own", "shared"), "covariance": ("full", "diag", "spherical")}  # noqa: RUF012
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"scale": get_args(Scale), "covariance": get_args(Structure)}
 
     def __init__(self, scale: Scale = "own", covariance: Structure = "full"):
         self.scale = scale

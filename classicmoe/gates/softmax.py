@@ -13,7 +13,7 @@ Source: Jordan & Jacobs (1994); Boehning & Lindsay (1988) for the bound on the c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class SoftmaxGate(BaseEstimator):
 
     joint = False
     name = "softmax"
-    choices = {"solver": ("newton", "mm")}  # noqa: RUF012
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"solver": ("newton", "mm")}
 
     def __init__(self, solver: Literal["newton", "mm"] = "newton", ridge: float = 1e-10):
         self.solver = solver

@@ -62,7 +62,7 @@ def _settings(estimator: Any) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
         if isinstance(value, BaseEstimator) and name in _SIDES:
-            settings[name] = {"name": value.name, "arguments": value.get_params(deep=False)}  # type: ignore[attr-defined]
+            settings[name] = {"name": value.name, "arguments": value.get_params(deep=False)}
         elif name in ("gate_features", "expert_features"):
             # What they select lives in the feature maps; a transformer among them is stored there.
             settings[name] = _listed(value)

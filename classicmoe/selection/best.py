@@ -16,7 +16,7 @@ class BestModel:
     @property
     def _best(self) -> Any:
         check_is_fitted(self, "best_estimator_")
-        return self.best_estimator_  # type: ignore[attr-defined]
+        return self.best_estimator_  # type: ignore[attr-defined]  # the selector sets it
 
     def predict(self, X: Any) -> Array:
         """Return E[y | x], (n,) or (n, q)."""
