@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from classicmoe import kernels
 from classicmoe.contracts import Array, Design, Response
 from classicmoe.em.block import RowBlock
 from classicmoe.em.mixture import Mixture, MixtureParameters
@@ -69,8 +70,7 @@ class Evaluator:
 
         def row(block: RowBlock) -> Array:
             _, _, top, log_total = self.mixture.e_step(self.params, block)
-            # Where every density underflows there is nothing to add up.
-            return np.where(np.isneginf(top), top, top + log_total)[None]
+            return (top + log_total)[None]
 
         return self._collect(source, 1, row)[:, 0]
 
@@ -89,7 +89,7 @@ class Evaluator:
         log_gate = self.mixture.gate.log_prob(self.params.gate, block)
         unsure = -float(block.weight @ np.expm1(log_gate.max(axis=0)))
         resp, mass, top, log_total = self.mixture.e_step(self.params, block)
-        log_likelihood = float(block.weight @ (top + log_total))
+        log_likelihood = kernels.mixture.weighted_sum(block.weight, top, log_total)
         # sum of r log(r / w): rows of weight zero and experts of (almost) no responsibility add nothing.
         ratio = np.divide(resp, block.weight, out=np.ones_like(resp), where=resp > 0.0)
         entropy = -float(np.sum(resp * np.log(ratio, out=np.zeros_like(ratio), where=ratio > 0.0)))

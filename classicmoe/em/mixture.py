@@ -51,6 +51,9 @@ class Mixture(NamedTuple):
         top, total, log_total = block.scratch("mixture rows", 3)
         mass = np.zeros(len(log_gate))
         kernels.mixture.add_and_shift(log_gate, log_density, resp, top)
+        if np.isneginf(top.min()):  # every density of a row underflows: what y would say is lost, the gate remains
+            lost = np.isneginf(top)
+            resp[:, lost] = log_gate[:, lost]
         np.exp(resp, out=resp)
         kernels.mixture.sum_over_experts(resp, total)
         np.log(total, out=log_total)

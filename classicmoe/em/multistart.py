@@ -26,7 +26,7 @@ from classicmoe.em.survey import Survey
 
 SHORT = Control(tol=1e-6, max_iter=100)
 WARM_UP = Control(max_iter=12, accelerate=False)
-MANY_ROWS = 100_000  # above, only the best short runs are carried on
+MANY_ROWS = 100_000  # distinct ones; above, only the best short runs are carried on
 REFINED = 5
 REACHED = 0.01  # log-likelihood units
 RESEEDS = 2
@@ -103,7 +103,7 @@ class MultiStart:
     ):
         self.mixture, self.source, self.survey, self.sample = mixture, source, survey, sample
         self.n_experts, self.control, self.kind, self.report = n_experts, control, kind, report
-        large = survey.ground.rows > MANY_ROWS
+        large = sample.distinct > MANY_ROWS
         self.n_refine = n_refine if n_refine is not None else (REFINED if large else None)
         # Threads share the chunks of a large table, or the starts of a small one.
         self.chunk_workers = n_workers if survey.ground.rows > 4 * CHUNK else 1

@@ -1,7 +1,7 @@
 """A small stand-in for the rows on which starts are made and short runs are run.
 
-At most 20 000 rows, taken at equal steps of cumulative weight; equal rows are merged and put in a canonical order,
-so that a weight of k, k copies of a row and any order of the rows give the same sample.
+At most 20 000 distinct rows with the weight of all their copies. Which ones is decided by a hash of a row's own
+values, so that a weight of k, k copies of a row and any order of the rows give the same sample, whatever their number.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from classicmoe.em.source import ArraySource, Chunk, Source
 from classicmoe.em.survey import Survey
 
 SAMPLE_ROWS = 20_000
+LARGEST = np.iinfo(np.uint64).max
 
 
 class Sample(NamedTuple):
@@ -25,44 +26,78 @@ class Sample(NamedTuple):
     source: ArraySource
     block: RowBlock
     weight: Array
+    distinct: float  # distinct rows in the whole table: counted if all are in the sample, otherwise estimated
 
     @property
     def n_rows(self) -> int:
-        """Number of distinct rows."""
+        """Number of distinct rows in the sample."""
         return len(self.weight)
 
 
 def draw_sample(source: Source, survey: Survey, size: int = SAMPLE_ROWS) -> Sample:
-    """Draw the sample; one pass over the rows when there are more than ``size``."""
-    ground = survey.ground
-    step = ground.weight / size if ground.rows > size else 0.0
-    kept: list[Chunk] = []
-    passed = 0.0
+    """Draw the sample in one pass over the rows."""
+    lowest = _Lowest(size)
+    widths: list[int] = []
     for task in source.tasks():
         for chunk in task:
+            widths = [part.shape[1] for part in (*chunk.tables, chunk.y)]
             weight = np.ones(len(chunk.y)) if chunk.weight is None else np.asarray(chunk.weight, float)
-            if step:
-                # How many of the points (j + 1/2) step fall into the row's stretch of cumulative weight.
-                ends = np.floor((passed + np.cumsum(weight)) / step + 0.5)
-                picks = np.diff(ends, prepend=np.floor(passed / step + 0.5))
-                passed += float(weight.sum())
-                weight = picks * step
-            rows = np.flatnonzero(weight)
-            if len(rows):
-                kept.append(Chunk(tuple(t[rows] for t in chunk.tables), chunk.y[rows], weight[rows]))
-    tables = [np.concatenate([c.tables[i] for c in kept]).astype(float) for i in range(len(kept[0].tables))]
-    y = np.concatenate([c.y for c in kept]).astype(float)
-    first, weight = _distinct([*tables, y], np.concatenate([np.asarray(c.weight) for c in kept]))
-    merged = ArraySource(tuple(table[first] for table in tables), y[first], weight, chunk_rows=len(first))
-    block = RowBlock(survey.gate_design, survey.expert_design, survey.response, len(first))
+            lowest.add(np.hstack([*chunk.tables, chunk.y]).astype(float) + 0.0, weight)  # -0.0 and 0.0 are one value
+    rows, weight, distinct = lowest.rows_in_order()
+    if distinct > len(rows):
+        weight *= survey.ground.weight / weight.sum()
+    *tables, y = (np.ascontiguousarray(part) for part in np.split(rows, np.cumsum(widths[:-1]), axis=1))
+    merged = ArraySource(tuple(tables), y, weight, chunk_rows=len(rows))
+    block = RowBlock(survey.gate_design, survey.expert_design, survey.response, len(rows))
     block.load(Chunk(merged.tables, merged.y, weight))
-    return Sample(ArraySource(merged.tables, merged.y, weight), block, weight)
+    return Sample(ArraySource(merged.tables, merged.y, weight), block, weight, distinct)
 
 
-def _distinct(parts: list[Array], weight: Array) -> tuple[NDArray[np.intp], Array]:
-    """Return the first occurrence of every distinct row, in lexicographic order, and the summed weights."""
-    rows = np.hstack(parts) + 0.0  # -0.0 and 0.0 are one value
-    order = np.lexsort(rows.T[::-1])
-    ordered = rows[order]
-    new = np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)]
-    return order[new], np.add.reduceat(weight[order], np.flatnonzero(new))
+class _Lowest:
+    """The distinct rows with the lowest hashes among all that were added, at most ``size``."""
+
+    def __init__(self, size: int):
+        self.size = size
+        self.limit = LARGEST
+        self.held: list[tuple[NDArray[np.uint64], Array, Array]] = []
+        self.n_held = 0
+
+    def add(self, rows: Array, weight: Array) -> None:
+        keys = _hash(rows)
+        low = np.flatnonzero((keys <= self.limit) & (weight > 0.0))
+        self.held.append((keys[low], rows[low], weight[low]))
+        self.n_held += len(low)
+        if self.n_held > 4 * self.size:
+            self._merge()
+
+    def _merge(self) -> None:
+        keys, rows, weight = (np.concatenate(parts) for parts in zip(*self.held, strict=True))
+        kept, first, group = np.unique(keys, return_index=True, return_inverse=True)
+        total: Array = np.bincount(group, weight, len(kept))[: self.size].astype(float)
+        self.held = [(kept[: self.size], rows[first[: self.size]], total)]
+        self.n_held = len(total)
+        if len(kept) > self.size:
+            self.limit = kept[self.size - 1]
+
+    def rows_in_order(self) -> tuple[Array, Array, float]:
+        """Return the rows in lexicographic order, their weights and the number of distinct rows that were added."""
+        self._merge()
+        _, rows, weight = self.held[0]
+        order = np.lexsort(rows.T[::-1])
+        # Below the limit lies the share limit / LARGEST of all hashes, evenly spread.
+        distinct = len(rows) if self.limit == LARGEST else (len(rows) - 1) * (float(LARGEST) / float(self.limit))
+        return rows[order], weight[order], distinct
+
+
+def _hash(rows: Array) -> NDArray[np.uint64]:
+    """Mix the bits of each row's values (the finaliser of splitmix64 after every column)."""
+    bits = rows.view(np.uint64)
+    mixed = np.full(len(rows), 0x9E3779B97F4A7C15, np.uint64)
+    for column in bits.T:
+        mixed ^= column
+        mixed ^= mixed >> np.uint64(30)
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(27)
+        mixed *= np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed

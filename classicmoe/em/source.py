@@ -72,7 +72,7 @@ class Batches:
     batches : iterable or callable
         A re-iterable of ``(X, y)`` or ``(X, y, weight)`` with any numbers of rows, or a callable that returns a fresh
         iterator over them. Every pass of EM reads it once. A generator is refused: it can be read only once.
-        Batches wait, uncopied, until a chunk is full: hand out new arrays, not one buffer that is filled again.
+            Each batch is copied before the next is asked for, so one buffer may be filled again and again.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class StreamSource:
         held: list[Chunk] = []
         n_held = 0
         for X, y, weight in self.batches:
-            held.append(self.prepare(X, y, weight))
+            held.append(_copy(self.prepare(X, y, weight)))
             n_held += len(held[-1].y)
             if n_held < self.chunk_rows:
                 continue
@@ -151,6 +151,11 @@ def _join(chunks: list[Chunk]) -> Chunk:
         return Chunk(tables, y, None)
     ones = [np.ones(len(c.y)) if c.weight is None else c.weight for c in chunks]
     return Chunk(tables, y, np.concatenate(ones))
+
+
+def _copy(chunk: Chunk) -> Chunk:
+    weight = None if chunk.weight is None else np.array(chunk.weight)
+    return Chunk(tuple(np.array(t) for t in chunk.tables), np.array(chunk.y), weight)
 
 
 def _cut(chunk: Chunk, start: int, stop: int) -> Chunk:

@@ -52,5 +52,5 @@ def weighted_sum(weight, first, second):
     """Return sum_r weight[r] (first[r] + second[r]), rows of weight zero left out."""
     s = 0.0
     for r in range(weight.shape[0]):
-        s += weight[r] * (first[r] + second[r])
+        s += weight[r] * (first[r] + second[r]) if weight[r] > 0.0 else 0.0
     return s

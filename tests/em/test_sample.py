@@ -48,15 +48,28 @@ def test_the_block_holds_the_scaled_rows():
     assert np.average(drawn.block.y**2, axis=1, weights=drawn.weight) == pytest.approx([1.0])
 
 
-def test_a_large_table_is_sampled_at_equal_steps_of_weight():
+def test_the_same_holds_of_a_table_of_which_a_part_is_drawn():
+    X, y = data(5000)
+    weight = np.random.default_rng(1).integers(0, 4, len(X))
+    copies = np.repeat(np.arange(len(X)), weight)
+    shuffled = np.random.default_rng(2).permutation(copies)
+    expected = sample(X, y, weight.astype(float), size=300, chunk_rows=70)
+    assert expected.n_rows == 300
+    for order in (copies, shuffled):
+        drawn = sample(X[order], y[order], size=300, chunk_rows=110)
+        assert np.array_equal(rows(drawn), rows(expected))
+        assert drawn.distinct == expected.distinct
+
+
+def test_the_part_stands_for_the_whole():
     rng = np.random.default_rng(0)
-    X, y, weight = rng.normal(size=(5000, 1)), rng.normal(size=5000), rng.integers(0, 5, 5000).astype(float)
-    drawn = sample(X, y, weight, size=500)
-    assert drawn.n_rows <= 500
-    assert drawn.weight.sum() == pytest.approx(weight.sum(), rel=0.01)
-    position = np.searchsorted(np.sort(X[:, 0]), drawn.source.tables[0][:, 0])
-    picked = np.argsort(X[:, 0])[position]
-    assert (weight[picked] > 0).all()
-    # Every stretch of the table is represented by its weight.
-    share = np.histogram(picked, bins=10, range=(0, 5000), weights=drawn.weight)[0]
-    assert np.allclose(share, np.histogram(np.arange(5000), bins=10, weights=weight)[0], rtol=0.05)
+    X, y, weight = rng.normal(size=(50_000, 1)), rng.normal(size=50_000), rng.integers(0, 5, 50_000).astype(float)
+    drawn = sample(X, y, weight, size=5000, chunk_rows=8192)
+    assert drawn.n_rows == 5000
+    assert drawn.weight.sum() == pytest.approx(weight.sum())
+    # Four standard errors of a count and of shares among 5000 draws.
+    assert drawn.distinct == pytest.approx(np.count_nonzero(weight), rel=4 / 5000**0.5)
+    edges = np.quantile(X[:, 0], np.linspace(0, 1, 11))
+    share = np.histogram(drawn.source.tables[0][:, 0], edges, weights=drawn.weight)[0] / drawn.weight.sum()
+    expected = np.histogram(X[:, 0], edges, weights=weight)[0] / weight.sum()
+    assert np.allclose(share, expected, atol=0.019)  # four standard errors again

@@ -33,6 +33,22 @@ def test_a_stream_is_cut_like_an_array(n, chunk_rows, cuts, weighted):
         assert a.weight is None or np.array_equal(a.weight, b.weight)
 
 
+@pytest.mark.parametrize("rows", (3, 10, 64))
+def test_a_buffer_may_be_filled_again(rows):
+    X, y = np.arange(300.0).reshape(150, 2), np.arange(150.0)
+    buffer, answers = np.empty((rows, 2)), np.empty(rows)
+
+    def fresh():
+        for start in range(0, 150, rows):
+            m = min(rows, 150 - start)
+            buffer[:m], answers[:m] = X[start : start + m], y[start : start + m]
+            yield buffer[:m], answers[:m]
+
+    stream = list(StreamSource(Batches(fresh), prepare, 7).tasks())  # all tasks before any chunk is looked at
+    assert np.array_equal(np.concatenate([c.tables[0] for task in stream for c in task]), X)
+    assert np.array_equal(np.concatenate([c.y for task in stream for c in task])[:, 0], y)
+
+
 def test_batches_with_and_without_weights_mix():
     X, y = np.zeros((3, 1)), np.zeros(3)
     (chunk,) = read(StreamSource(Batches([(X, y), (X, y, np.full(3, 2.0))]), prepare))

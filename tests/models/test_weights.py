@@ -55,6 +55,16 @@ def test_a_weight_of_k_equals_k_copies(case, shuffled):
         assert one == pytest.approx(getattr(repeated, criterion)(X[rows], y[rows]), rel=1e-5)
 
 
+def test_also_on_a_table_of_which_the_starts_see_a_part():
+    X, y = two_regimes(25_000)
+    weight = np.random.default_rng(1).integers(1, 4, 25_000)
+    rows = copies(weight, shuffled=True)
+    weighted = MoERegressor(2, n_init=3, random_state=0, tol=1e-11).fit(X, y, weight)
+    repeated = MoERegressor(2, n_init=3, random_state=0, tol=1e-11).fit(X[rows], y[rows])
+    assert_same_fit(weighted, repeated)
+    assert_same_starts(weighted, repeated)
+
+
 @pytest.mark.parametrize("init", ("auto", PARAMETERS, *PARTITIONS))
 def test_no_kind_of_start_sees_copies(init):
     X, y = two_regimes(120)
