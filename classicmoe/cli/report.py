@@ -142,7 +142,7 @@ def _choice(study: Study) -> list[str]:
 
 def expert_profile(study: Study) -> list[dict[str, str]]:
     """Return who the experts are: share of the rows, typical response, scatter."""
-    from classicmoe.plot._style import expert_colors
+    from classicmoe.plot.palette import expert_colors
 
     model, task = study.model, study.task
     resp = model.responsibilities(task.X, task.y)

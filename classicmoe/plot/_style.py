@@ -1,4 +1,4 @@
-"""What all pictures share: axes, colours that everyone can tell apart, and labels that stand beside what they name.
+"""What all pictures share: axes, and labels that stand beside what they name.
 
 matplotlib is imported inside the functions, and nothing here touches its global settings.
 """
@@ -12,19 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.isotonic import isotonic_regression
 
 from classicmoe.exceptions import ConfigurationError
+from classicmoe.plot.palette import INK, darker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.legend import Legend
     from matplotlib.text import Text
 
-# For all kinds of colour vision: Okabe and Ito's colours without the yellow, which no white page shows, and for more
-# experts Paul Tol's muted scheme.
-_OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
-_TOL_MUTED = (
-    "#332288", "#CC6677", "#117733", "#88CCEE", "#882255", "#DDCC77", "#44AA99", "#AA4499", "#999933"
-)  # fmt: skip
-INK = "#333333"
 _GAP = 11.0  # points between a line and its label
 
 
@@ -48,32 +42,9 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = (5.4, 3.6)) -> Axes:
     return ax
 
 
-def expert_colors(n_experts: int) -> NDArray[np.float64]:
-    """Return one colour per expert, (K, 3), each in [0, 1]."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_rgb
-
-    for palette in (_OKABE_ITO, _TOL_MUTED):
-        if n_experts <= len(palette):
-            return np.array([to_rgb(color) for color in palette[:n_experts]])
-    return np.asarray(colormaps["viridis"](np.linspace(0.0, 0.9, n_experts)))[:, :3]
-
-
-def category_colors(n: int) -> list[str]:
-    """Return colours for n things that are not experts."""
-    return [_OKABE_ITO[i % len(_OKABE_ITO)] for i in range(n)]
-
-
 def expert_names(n_experts: int) -> list[str]:
     """Return "expert 0", "expert 1", ...: counted from 0 like the rows of the estimator's arrays."""
     return [f"expert {k}" for k in range(n_experts)]
-
-
-def darker(color: ArrayLike) -> NDArray[np.float64]:
-    """Return a colour dark enough to read text in."""
-    from matplotlib.colors import to_rgb
-
-    return 0.72 * np.asarray(to_rgb(color))  # type: ignore[arg-type]
 
 
 def set_labels(ax: Axes, x: str, y: str) -> None:

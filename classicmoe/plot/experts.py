@@ -9,16 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.plot._columns import MovableColumn, systematic_rows, take_rows
-from classicmoe.plot._style import (
-    INK,
-    expert_colors,
-    expert_names,
-    label_ends,
-    legend_above,
-    new_axes,
-    set_labels,
-    set_level_axis,
-)
+from classicmoe.plot._style import expert_names, label_ends, legend_above, new_axes, set_labels, set_level_axis
+from classicmoe.plot.palette import INK, expert_colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from classicmoe.plot._columns import MovableColumn, systematic_rows
 from classicmoe.plot._style import (
     draw_rug,
-    expert_colors,
     expert_names,
     label_ends,
     legend_above,
@@ -18,6 +17,7 @@ from classicmoe.plot._style import (
     set_labels,
     set_level_axis,
 )
+from classicmoe.plot.palette import expert_colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

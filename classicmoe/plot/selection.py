@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from classicmoe.criteria import CRITERIA
 from classicmoe.exceptions import ColumnError, NoAdmissibleModelError
-from classicmoe.plot._style import INK, category_colors, label_ends, legend_above, new_axes, set_labels
+from classicmoe.plot._style import label_ends, legend_above, new_axes, set_labels
+from classicmoe.plot.palette import INK, category_colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

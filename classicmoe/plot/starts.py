@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from classicmoe.exceptions import DataError
-from classicmoe.plot._style import INK, legend_above, new_axes, set_labels
+from classicmoe.plot._style import legend_above, new_axes, set_labels
+from classicmoe.plot.palette import INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

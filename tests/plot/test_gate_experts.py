@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from classicmoe.exceptions import ColumnError, ConfigurationError, DataError
 from classicmoe.plot import ExpertDisplay, GateDisplay
-from classicmoe.plot._style import expert_colors
+from classicmoe.plot.palette import expert_colors
 from tests.plot.fake import FakeMoE
 
 REGIONS = ["north", "south", "west"]

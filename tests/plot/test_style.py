@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose
 
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.plot import SelectionDisplay
-from classicmoe.plot._style import darker, expert_colors, label_ends, legend_above, shortened, spread
+from classicmoe.plot._style import label_ends, legend_above, shortened, spread
+from classicmoe.plot.palette import darker, expert_colors
 
 
 @given(st.lists(st.floats(-0.5, 1.5), min_size=1, max_size=12), st.floats(0.01, 0.3))
