@@ -9,23 +9,7 @@ from classicmoe.experts import GaussianExpert
 from classicmoe.gates import SoftmaxGate
 from tests.cases import two_regimes
 from tests.messages import refused
-
-QUICK = {"n_init": 2, "random_state": 0}
-
-
-def data(n=60):
-    X, y = two_regimes(n)
-    return X, y, np.ones(n)
-
-
-def fit(X, y, w=None, k=2, **settings):
-    return MoERegressor(k, **{**QUICK, **settings}).fit(X, y, w)
-
-
-def changed(array, where, value):
-    array = np.array(array, dtype=float)
-    array[where] = value
-    return array
+from tests.models.quick import QUICK, changed, data, fit
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from classicmoe import MoERegressor
 from classicmoe.exceptions import ConfigurationError, DataError
-from tests.cases import two_regimes
-
-QUICK = {"n_init": 2, "random_state": 0}
-
-
-def data(n=60):
-    X, y = two_regimes(n)
-    return X, y, np.ones(n)
-
-
-def fit(X, y, w=None, k=2, **settings):
-    return MoERegressor(k, **{**QUICK, **settings}).fit(X, y, w)
+from tests.models.quick import QUICK, data, fit
 
 
 def attributes(model):
