@@ -27,7 +27,7 @@ def demo(
 
     from classicmoe.cli.asked import parse_what
     from classicmoe.cli.output import Console
-    from classicmoe.cli.running import finish, run_selection, save_model, save_report, settings_of
+    from classicmoe.cli.running import finish, print_and_save, run_selection, settings_of
     from classicmoe.cli.scoring import Request, scored, write_pieces
     from classicmoe.cli.stream import pieces
     from classicmoe.cli.task import Question, prepare
@@ -50,10 +50,7 @@ def demo(
     settings = settings_of(0, 20, 1000, "softmax", "gaussian", "frequency", "error")
     console.note("seed 0, 20 starts per model")
     study = run_selection(task, settings, [1, 2, 3, 4, 5], "bic", None, None, console, command)
-    if not as_json:
-        print(study.text, flush=True)
-    save_model(study, model, console)
-    save_report(study, page, console)
+    print_and_save(study, console, as_json, model, page)
     console.note(f"$ {asks}")
     request = Request(study.model, model, "ethanol.csv", parse_what(_WHAT), "NOx", None, "error", console.warn)
     write_pieces(scored(request, pieces(data)), scores, "classicmoe.predictions/1")

@@ -40,7 +40,7 @@ def fit(
 ) -> None:
     """Fit one model and save it."""
     from classicmoe.cli.output import Console
-    from classicmoe.cli.running import check_writable, finish, run_fit, save_model, save_report, settings_of
+    from classicmoe.cli.running import check_writable, finish, print_and_save, run_fit, settings_of
     from classicmoe.cli.task import Question, prepare
 
     ks = o.counts_of_experts(k)
@@ -52,8 +52,5 @@ def fit(
     settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen)
     console.note(f"seed {seed}, {starts} starts")
     study = run_fit(task, settings, ks[0], jobs, console, ctx.obj)
-    if not as_json:
-        print(study.text, flush=True)
-    save_model(study, output, console)
-    save_report(study, report, console)
+    print_and_save(study, console, as_json, output, report)
     finish(study, console, "fit", as_json, strict)

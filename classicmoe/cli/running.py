@@ -152,20 +152,23 @@ def _warn_about_selection(study: Study, console: Console) -> None:
         console.warn(f"the largest number of experts tried was chosen; try more (-k 1:{study.k + 4})")
 
 
-def save_model(study: Study, path: str | None, console: Console) -> None:
-    """Write the chosen model."""
-    if path is None:
-        return
+def print_and_save(study: Study, console: Console, as_json: bool, model: str, report: str | None) -> None:
+    """Print what came out unless it will be JSON, and write the files: the chosen model, a report when asked for."""
+    if not as_json:
+        print(study.text, flush=True)
+    _save_model(study, model, console)
+    if report is not None:
+        _save_report(study, report, console)
+
+
+def _save_model(study: Study, path: str, console: Console) -> None:
     study.model.save(path)
     study.files["model"] = path
     by = f" by {title(study.criterion)}" if study.criterion else ""
     console.note(f"wrote {path} (K={study.k}{by})")
 
 
-def save_report(study: Study, path: str | None, console: Console) -> None:
-    """Write the HTML page."""
-    if path is None:
-        return
+def _save_report(study: Study, path: str, console: Console) -> None:
     from classicmoe.cli.report import render_report
 
     study.files["report"] = path

@@ -66,14 +66,7 @@ def select(
     starts reached the best solution.
     """
     from classicmoe.cli.output import Console
-    from classicmoe.cli.running import (
-        check_writable,
-        finish,
-        run_selection,
-        save_model,
-        save_report,
-        settings_of,
-    )
+    from classicmoe.cli.running import check_writable, finish, print_and_save, run_selection, settings_of
     from classicmoe.cli.task import Question, prepare
 
     ks = o.counts_of_experts(k)
@@ -83,8 +76,5 @@ def select(
     settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen)
     console.note(f"seed {seed}, {starts} starts per model")
     study = run_selection(task, settings, ks, criterion, jobs, resume, console, ctx.obj)
-    if not as_json:
-        print(study.text, flush=True)
-    save_model(study, save_best, console)
-    save_report(study, report, console)
+    print_and_save(study, console, as_json, save_best, report)
     finish(study, console, "selection", as_json, strict)
