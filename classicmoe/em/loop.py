@@ -132,4 +132,3 @@ class Climb:
         collapsed = self.problem.collapsed(triple)
         self._starved = self._starved + 1 if collapsed.any() else 0
         return self._starved >= 3
-
