@@ -18,24 +18,27 @@ class RowBlock:
     """
 
     def __init__(self, gate_design: Design, expert_design: Design, response: Response, rows: int):
-        self._designs = (gate_design, expert_design)
+        self._gate, self._expert = _Reading(gate_design), _Reading(expert_design)
         self._same = _same_columns(gate_design, expert_design)
         self._response = response
         self._rows = rows
         self._buffers: dict[str, Array] = {}
+        self._views: dict[str, Array] = {}
         self._done: dict[str, tuple[Parameters, Array]] = {}
         self.m = 0
 
     def load(self, chunk: Chunk) -> RowBlock:
         """Fill the block with a chunk of rows."""
-        self.m = len(chunk.y)
+        if len(chunk.y) != self.m:
+            self.m = len(chunk.y)
+            self._views.clear()
         self._done.clear()
         self.weight = self.scratch("weight", 1)[0]
         self.weight[:] = 1.0 if chunk.weight is None else chunk.weight
         empty = None if chunk.weight is None or self.weight.all() else self.weight == 0.0
-        self.expert_columns = self._columns("expert columns", self._designs[1], chunk, empty)
+        self.expert_columns = self._columns("expert columns", self._expert, chunk, empty)
         self.gate_columns = (
-            self.expert_columns if self._same else self._columns("gate columns", self._designs[0], chunk, empty)
+            self.expert_columns if self._same else self._columns("gate columns", self._gate, chunk, empty)
         )
         self.y = self.scratch("y", len(self._response.center))
         np.subtract(chunk.y.T, self._response.center[:, None], out=self.y)
@@ -44,13 +47,14 @@ class RowBlock:
             self.y[:, empty] = 0.0
         return self
 
-    def _columns(self, name: str, design: Design, chunk: Chunk, empty: np.ndarray | None) -> Array:
+    def _columns(self, name: str, reading: _Reading, chunk: Chunk, empty: np.ndarray | None) -> Array:
+        design = reading.design
         out = self.scratch(name, design.width)
         out[0] = 1.0
         table = chunk.tables[design.table]
-        if not np.array_equal(design.columns, np.arange(table.shape[1])):
+        if not (reading.leading and len(design.columns) == table.shape[1]):
             table = table[:, design.columns]
-        kernels.rows.load(table, design.center, 1.0 / design.scale, out[1:])
+        kernels.rows.load(table, design.center, reading.factor, out[1:])
         if empty is not None:
             # A row of weight zero must not matter, whatever it holds; 0 * inf would.
             out[1:, empty] = 0.0
@@ -58,6 +62,12 @@ class RowBlock:
 
     def scratch(self, name: str, rows: int) -> Array:
         """Return a reusable contiguous (rows, m) array."""
+        view = self._views.get(name)
+        if view is None or len(view) != rows:
+            view = self._views[name] = self._view(name, rows)
+        return view
+
+    def _view(self, name: str, rows: int) -> Array:
         buffer = self._buffers.get(name)
         if buffer is None or len(buffer) < rows * self.m:
             buffer = self._buffers[name] = np.empty(rows * self._rows)
@@ -71,6 +81,15 @@ class RowBlock:
         value = compute()
         self._done[name] = (params, value)
         return value
+
+
+class _Reading:
+    """A design and what would be computed from it anew for every chunk."""
+
+    def __init__(self, design: Design):
+        self.design = design
+        self.factor = 1.0 / design.scale
+        self.leading = np.array_equal(design.columns, np.arange(len(design.columns)))
 
 
 def _same_columns(a: Design, b: Design) -> bool:

@@ -50,8 +50,8 @@ class Mixture(NamedTuple):
         resp = block.scratch("responsibilities", len(log_gate))
         top, total, log_total = block.scratch("mixture rows", 3)
         mass = np.zeros(len(log_gate))
-        kernels.mixture.add_and_shift(log_gate, log_density, resp, top)
-        if np.isneginf(top.min()):  # every density of a row underflows: what y would say is lost, the gate remains
+        if kernels.mixture.add_and_shift(log_gate, log_density, resp, top) == -np.inf:
+            # Every density of a row underflows: what y would say is lost, the gate remains.
             lost = np.isneginf(top)
             resp[:, lost] = log_gate[:, lost]
         np.exp(resp, out=resp)

@@ -3,12 +3,13 @@
 The exponentials themselves are left to ``np.exp`` on whole blocks, which is four times faster than a scalar one.
 """
 
+import numpy as np
 from numba import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_and_shift(log_gate, log_density, shifted, top):
-    """Write the joint log-density minus its row maximum to ``shifted`` and the maximum to ``top``."""
+    """Write the joint log-density minus its row maximum to ``shifted``, the maximum to ``top``; return its lowest."""
     n_experts, m = log_gate.shape
     for r in range(m):
         top[r] = log_gate[0, r] + log_density[0, r]
@@ -19,6 +20,10 @@ def add_and_shift(log_gate, log_density, shifted, top):
     for k in range(n_experts):
         for r in range(m):
             shifted[k, r] = log_gate[k, r] + log_density[k, r] - top[r]
+    lowest = np.inf
+    for r in range(m):
+        lowest = min(lowest, top[r])
+    return lowest
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
