@@ -31,7 +31,8 @@ def best_of(function, repeats=7):
 def make(X, y, n_workers):
     """Return a problem and parameters to evaluate it at."""
     source, view = ArraySource((X,), y), View(0, np.arange(X.shape[1]))
-    problem = Problem(Mixture(SoftmaxGate(), GaussianExpert()), source, survey(source, view, view), n_workers)
+    mixture = Mixture(SoftmaxGate(), GaussianExpert())
+    problem = Problem(mixture, source, survey(source, view, view, mixture.expert), n_workers)
     start = neutral_start(problem, K)
     vector = problem.mixture.pack(start)
     return problem, problem.mixture.unpack(vector + 0.1 * np.random.default_rng(0).normal(size=len(vector)), start)

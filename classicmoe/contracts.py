@@ -68,8 +68,9 @@ class Ground(NamedTuple):
     """Sums over all rows that do not depend on the parameters, taken once per fit.
 
     ``gate_gram`` (p_gate, p_gate), ``expert_gram`` (p_expert, p_expert), ``expert_cross`` (q, p_expert) and
-    ``response_gram`` (q, q) are weighted cross products of the scaled columns and responses; ``floor`` is the lowest
-    variance an expert may have, in units of the (standardised) response.
+    ``response_gram`` (q, q) are weighted cross products of the scaled columns and responses; the last is None for
+    experts that only ask for its diagonal ``response_squares`` (q,). ``floor`` is the lowest variance an expert may
+    have, in units of the (standardised) response.
     """
 
     rows: int
@@ -77,7 +78,8 @@ class Ground(NamedTuple):
     gate_gram: Array
     expert_gram: Array
     expert_cross: Array
-    response_gram: Array
+    response_squares: Array
+    response_gram: Array | None
     floor: float
 
 
@@ -171,10 +173,13 @@ class Gate(Protocol):
 class Expert(Protocol):
     """p(y | x, expert); the methods it shares with a gate mean the same.
 
-    ``one_unit`` says that the family is one of outputs in the same unit, so that all are scaled alike.
+    ``one_unit`` says that the family is one of outputs in the same unit, so that all are scaled alike;
+    ``diagonal_only`` that it needs no cross products of outputs; ``tolerates_missing`` that entries of y may be NaN.
     """
 
     one_unit: bool
+    diagonal_only: bool
+    tolerates_missing: bool
 
     def start(self, n_experts: int, ground: Ground) -> Parameters:
         """Return the pooled fit, the same for all experts."""

@@ -84,7 +84,7 @@ def problem(mixture, X, y, weight=None, n_workers=1, chunk_rows=CHUNK, gate_colu
     gate = View(0, every if gate_columns is None else np.asarray(gate_columns, dtype=np.intp))
     expert = View(0, every if expert_columns is None else np.asarray(expert_columns, dtype=np.intp))
     source = ArraySource((X,), y, weight, chunk_rows)
-    return Problem(mixture, source, survey(source, gate, expert, one_unit=mixture.expert.one_unit), n_workers)
+    return Problem(mixture, source, survey(source, gate, expert, mixture.expert), n_workers)
 
 
 def block_of(problem):

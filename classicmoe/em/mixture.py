@@ -120,8 +120,13 @@ class Mixture(NamedTuple):
 
 def add_mixture_statistics(total: MixtureStatistics, more: MixtureStatistics) -> MixtureStatistics:
     """Add ``more`` to ``total`` in place and return it."""
-    for a, b in zip(total, more, strict=True):
-        for x, z in zip(a, b, strict=True) if isinstance(a, tuple) else ((a, b),):
-            if x is not None:
-                np.add(x, z, out=x)
+    _add(total, more)
     return total
+
+
+def _add(total: Statistics, more: Statistics) -> None:
+    for x, z in zip(total, more, strict=True):
+        if isinstance(x, tuple):
+            _add(x, z)
+        elif x is not None:
+            np.add(x, z, out=x)

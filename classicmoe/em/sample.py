@@ -67,7 +67,7 @@ class _Lowest:
         low = np.flatnonzero((keys <= self.limit) & (weight > 0.0))
         self.held.append((keys[low], rows[low], weight[low]))
         self.n_held += len(low)
-        if self.n_held > 4 * self.size:
+        if self.n_held > 2 * self.size:
             self._merge()
 
     def _merge(self) -> None:

@@ -6,7 +6,7 @@ these come the designs of gate and experts, the pooled least-squares start and t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +55,25 @@ class _Moments(NamedTuple):
     response: Response
 
 
-def survey(source: Source, gate: View, expert: View, n_workers: int = 1, one_unit: bool = False) -> Survey:
-    """Look at all rows twice and return designs and fixed sums; ``one_unit`` scales all outputs alike.
+class Family(Protocol):
+    """What the first look must know of an expert family, see :class:`classicmoe.contracts.Expert`."""
+
+    @property
+    def one_unit(self) -> bool:
+        """Whether outputs are scaled alike."""
+        ...
+
+    @property
+    def diagonal_only(self) -> bool:
+        """Whether cross products of outputs are not needed."""
+        ...
+
+
+def survey(source: Source, gate: View, expert: View, family: Family, n_workers: int = 1) -> Survey:
+    """Look at all rows twice and return designs and fixed sums.
+
+    Missing entries of y (NaN) do not count in means and scales and are taken as the mean in the cross products, from
+    which only starts are made.
 
     Raises
     ------
@@ -64,14 +81,14 @@ def survey(source: Source, gate: View, expert: View, n_workers: int = 1, one_uni
         If values are so large that their squares overflow.
     """
     moments = _first_look(source)
-    if one_unit:
+    if family.one_unit:
         moments = moments._replace(response=_in_one_unit(moments.response))
     designs, dropped = [], []
     for view in (gate, expert):
         design, constant = _varying(view, moments)
         designs.append(design)
         dropped.append(constant)
-    ground = _second_look(source, designs[0], designs[1], moments, n_workers)
+    ground = _second_look(source, designs[0], designs[1], moments, family, n_workers)
     kept = []
     for side, gram in ((0, ground.gate_gram), (1, ground.expert_gram)):
         independent, more = _independent(gram / ground.weight, designs[side])
@@ -97,6 +114,7 @@ def _first_look(source: Source) -> _Moments:
     origin: list[Array] = []
     first: list[Array] = []
     second: list[Array] = []
+    missing: Array = np.zeros(0)
     for task in source.tasks():
         for chunk in task:
             w = np.ones(len(chunk.y)) if chunk.weight is None else chunk.weight
@@ -105,15 +123,20 @@ def _first_look(source: Source) -> _Moments:
             parts = (*chunk.tables, chunk.y)
             if not origin:
                 lead = int(np.argmax(w > 0))
-                origin = [np.asarray(part[lead], float) for part in parts]
+                origin = [np.nan_to_num(np.asarray(part[lead], float)) for part in parts]
                 first = [np.zeros(part.shape[1]) for part in parts]
                 second = [np.zeros(part.shape[1]) for part in parts]
+                missing = np.zeros(chunk.y.shape[1])
             empty = w == 0.0
             with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
                 for i, part in enumerate(parts):
                     shifted = np.subtract(part, origin[i], order="C")  # or sums would depend on the memory layout
                     if empty.any():
                         shifted[empty] = 0.0
+                    if i == len(parts) - 1:
+                        gaps = np.isnan(shifted)
+                        shifted[gaps] = 0.0
+                        missing += w @ gaps
                     first[i] += w @ shifted
                     second[i] += w @ np.square(shifted, out=shifted)
             rows += int(np.count_nonzero(w))
@@ -121,11 +144,12 @@ def _first_look(source: Source) -> _Moments:
     if not all(np.isfinite(t).all() for t in second):
         raise DataError("Some values are so large that their squares overflow; rescale the columns or y.")
     means, scales = [], []
-    for o, s, t in zip(origin, first, second, strict=True):
-        mean = s / weight
-        variance = t / weight - mean**2
+    for i, (o, s, t) in enumerate(zip(origin, first, second, strict=True)):
+        there = np.maximum(weight - missing, 1e-300) if i == len(origin) - 1 else weight
+        mean = s / there
+        variance = t / there - mean**2
         # What rounding leaves of a constant column is not variation.
-        noise = 1e-14 * t / weight + 1e-28 * (o + mean) ** 2
+        noise = 1e-14 * t / there + 1e-28 * (o + mean) ** 2
         means.append(o + mean)
         scales.append(np.sqrt(np.where(variance > noise, variance, 0.0)))
     response = Response(means[-1], np.where(scales[-1] > 0, scales[-1], 1.0))
@@ -153,21 +177,24 @@ def _subset(design: Design, kept: NDArray[np.intp]) -> Design:
     )
 
 
-def _second_look(source: Source, gate: Design, expert: Design, moments: _Moments, n_workers: int) -> Ground:
+def _second_look(
+    source: Source, gate: Design, expert: Design, moments: _Moments, family: Family, n_workers: int
+) -> Ground:
     workers = Workers(source, lambda: RowBlock(gate, expert, moments.response, source.chunk_rows), n_workers)
+    q = len(moments.response.center)
 
     def work(block: RowBlock, task: list[Chunk]) -> list[Array]:
         grams = [np.zeros((1, d.width * (d.width + 1) // 2)) for d in (gate, expert)]
-        q = len(moments.response.center)
-        cross, squares = np.zeros((q, expert.width)), np.zeros((q, q))
+        cross, squares = np.zeros((q, expert.width)), np.zeros(q if family.diagonal_only else (q, q))
         for chunk in task:
             block.load(chunk)
             kernels.moments.add_second_moments(block.weight[None], block.expert_columns, grams[1])
             if block.gate_columns is not block.expert_columns:
                 kernels.moments.add_second_moments(block.weight[None], block.gate_columns, grams[0])
-            weighted = block.weight * block.y
+            y = np.nan_to_num(block.y, copy=False, nan=0.0)
+            weighted = block.weight * y
             cross += np.dot(weighted, block.expert_columns.T)
-            squares += np.dot(weighted, block.y.T)
+            squares += (weighted * y).sum(axis=1) if family.diagonal_only else np.dot(weighted, y.T)
         if block.gate_columns is block.expert_columns:
             grams[0] = grams[1]
         return [grams[0], grams[1], cross, squares]
@@ -177,13 +204,15 @@ def _second_look(source: Source, gate: Design, expert: Design, moments: _Moments
         total = part if total is None else [a + b for a, b in zip(total, part, strict=True)]
     workers.close()
     assert total is not None
+    squares = total[3]
     return Ground(
         moments.rows,
         moments.weight,
         unpack_symmetric(total[0][0], gate.width),
         unpack_symmetric(total[1][0], expert.width),
         total[2],
-        total[3],
+        squares if family.diagonal_only else np.diag(squares).copy(),
+        None if family.diagonal_only else squares,
         MIN_VARIANCE,
     )
 

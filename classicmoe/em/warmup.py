@@ -38,4 +38,7 @@ def warmup() -> float:
         whitener = np.ones((n_experts, 1, 1))
         kernels.gaussian.log_density(np.zeros((1, m)), a.copy(), whitener, np.zeros(n_experts), np.empty_like(a))
         kernels.gaussian.residual_rows(a, b, np.zeros((n_experts, 1, 1)), np.empty_like(a))
+        unit, square = np.ones((n_experts, 1)), np.zeros((n_experts, 1))
+        kernels.diagonal.log_density(np.zeros((1, m)), a.copy(), unit, square.copy(), np.empty_like(a))
+        kernels.diagonal.residual_rows(a, b, unit, square, np.empty_like(a))
     return time.perf_counter() - began

@@ -64,7 +64,7 @@ def fit_mixture(source: Source, plan: Plan) -> Result:
         A response that does not vary.
     """
     with one_native_thread():
-        look = survey(source, plan.gate, plan.expert, plan.n_workers, plan.mixture.expert.one_unit)
+        look = survey(source, plan.gate, plan.expert, plan.mixture.expert, plan.n_workers)
         if plan.n_experts == 1:
             # One expert's likelihood is bounded unless it fits exactly: the floor must not spoil least squares.
             look = look._replace(ground=look.ground._replace(floor=EXACT))
@@ -107,7 +107,7 @@ def _given(source: Source, look: Survey, plan: Plan) -> Sequence[MixtureParamete
 
 
 def _check_variation(look: Survey) -> None:
-    flat = np.flatnonzero(np.diag(look.ground.response_gram) <= 1e-14 * look.ground.weight)
+    flat = np.flatnonzero(look.ground.response_squares <= 1e-14 * look.ground.weight)
     if len(flat):
         raise DataError(f"The response takes a single value (output {int(flat[0])}); there is nothing to explain.")
 

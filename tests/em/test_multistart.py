@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from classicmoe.covariances.dense import DenseParameters
 from classicmoe.em.degenerate import Weak, collapsed, weak_experts
 from classicmoe.em.loop import Climb, Control
 from classicmoe.em.multistart import SHAKEN, MultiStart, Run, merit, same_partition
@@ -171,7 +172,7 @@ def test_an_expert_without_rows_or_at_the_floor_is_called_collapsed():
     mixture, ground = problem.mixture, problem.ground
     assert collapsed(mixture, params, np.array([50.0, 50.0]), ground).tolist() == [False, False]
     assert collapsed(mixture, params, np.array([96.5, 3.5]), ground).tolist() == [False, True]
-    floor = params.expert._replace(factor=np.sqrt([[[0.5]], [[ground.floor]]]))
+    floor = params.expert._replace(noise=DenseParameters(np.sqrt([[[0.5]], [[ground.floor]]])))
     at_floor = params._replace(expert=floor)
     assert collapsed(mixture, at_floor, np.array([50.0, 50.0]), ground).tolist() == [False, True]
     assert collapsed(mixture, params, np.array([3.0]), ground).tolist() == [False]
@@ -181,12 +182,12 @@ def test_weak_experts_and_spikes():
     X, y = two_lines(100)
     problem = CASE.problem(X, y)
     params = random_parameters(problem, 2, 0)
-    scales = params._replace(expert=params.expert._replace(factor=np.array([[[1.0]], [[0.049]]])))
+    scales = params._replace(expert=params.expert._replace(noise=DenseParameters(np.array([[[1.0]], [[0.049]]]))))
     # Two coefficients: weak below ten rows, a spike when its scale is below 5 % of the largest as well.
     (weak,) = weak_experts(problem.mixture, scales, np.array([90.1, 9.9]), problem.ground)
     assert weak == Weak(1, 9.9, 2, True)
     assert weak_experts(problem.mixture, scales, np.array([89.9, 10.1]), problem.ground) == []
-    wide = scales._replace(expert=scales.expert._replace(factor=np.array([[[1.0]], [[0.051]]])))
+    wide = scales._replace(expert=scales.expert._replace(noise=DenseParameters(np.array([[[1.0]], [[0.051]]]))))
     (weak,) = weak_experts(problem.mixture, wide, np.array([91.0, 9.0]), problem.ground)
     assert not weak.spike
 

@@ -6,12 +6,13 @@ import pytest
 from classicmoe.em.sample import draw_sample
 from classicmoe.em.source import ArraySource
 from classicmoe.em.survey import View, survey
+from classicmoe.experts import GaussianExpert
 
 
 def sample(X, y, weight=None, size=20_000, chunk_rows=50):
     source = ArraySource((X,), y, weight, chunk_rows)
     view = View(0, np.arange(X.shape[1]))
-    return draw_sample(source, survey(source, view, view), size)
+    return draw_sample(source, survey(source, view, view, GaussianExpert()), size)
 
 
 def rows(drawn):

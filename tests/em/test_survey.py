@@ -6,12 +6,13 @@ import pytest
 from classicmoe.em.source import ArraySource
 from classicmoe.em.survey import MIN_VARIANCE, View, survey
 from classicmoe.exceptions import DataError
+from classicmoe.experts import GaussianExpert
 
 
 def look(X, y, weight=None, gate=None, expert=None, chunk_rows=64, n_workers=1):
     every = np.arange(X.shape[1])
     views = [View(0, every if side is None else np.asarray(side, dtype=np.intp)) for side in (gate, expert)]
-    return survey(ArraySource((X,), y, weight, chunk_rows), *views, n_workers)
+    return survey(ArraySource((X,), y, weight, chunk_rows), *views, GaussianExpert(), n_workers)
 
 
 def data(n=300, d=4, q=1, seed=0):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from classicmoe.covariances import Dense
 from classicmoe.em.survey import MIN_VARIANCE
 from classicmoe.experts import GaussianExpert
 from classicmoe.experts.gaussian import GaussianParameters
@@ -96,7 +97,7 @@ def test_an_expert_without_rows_keeps_its_parameters():
     resp[:, 2] = 0.0
     _, _, after = updated(GaussianExpert(), X, Y, resp, before)
     assert np.array_equal(after.coef[2], before.coef[2])
-    assert np.allclose(after.factor[2], before.factor[2], rtol=1e-14)
+    assert np.allclose(after.noise.factor[2], before.noise.factor[2], rtol=1e-14)
     assert not np.allclose(after.coef[0], before.coef[0])
 
 
@@ -118,7 +119,7 @@ def test_no_covariance_falls_below_the_floor(scale, covariance, q):
     X, Y, _ = rows(q=q)
     Y = X[:, :q] * 3.0  # perfectly explained
     _, _, params = updated(GaussianExpert(scale, covariance), X, Y, np.full((80, 2), 0.5), n_steps=2)
-    values = np.linalg.eigvalsh(GaussianExpert().covariances(params))
+    values = np.linalg.eigvalsh(GaussianExpert(scale, covariance).covariances(params))
     assert np.allclose(values, MIN_VARIANCE, rtol=1e-6)
 
 
@@ -137,11 +138,11 @@ def test_attributes_and_back():
     for q in (1, 2):
         half = rng.normal(size=(3, q, q))
         params = GaussianParameters(
-            rng.normal(size=(3, q, 4)), np.linalg.cholesky(half @ half.transpose(0, 2, 1) + np.eye(q))
+            rng.normal(size=(3, q, 4)), Dense().from_dense(half @ half.transpose(0, 2, 1) + np.eye(q))
         )
         attributes = GaussianExpert().attributes(params)
         again = GaussianExpert().from_attributes(attributes)
-        assert np.allclose(again.coef, params.coef) and np.allclose(again.factor, params.factor)
+        assert np.allclose(again.coef, params.coef) and np.allclose(again.noise.factor, params.noise.factor)
         lead = (3,) if q == 1 else (3, q)
         assert attributes["expert_coef_"].shape == (*lead, 3)
         assert attributes["expert_intercept_"].shape == attributes["expert_scale_"].shape == lead
