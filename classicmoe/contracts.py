@@ -101,7 +101,7 @@ class Block(Protocol):
 
 
 class Gate(Protocol):
-    """p(expert | x)."""
+    """p(expert | x), or p(expert, x) when ``joint``: the engine then maximises the joint likelihood of x and y."""
 
     joint: bool
 
@@ -114,7 +114,27 @@ class Gate(Protocol):
         ...
 
     def log_prob(self, params: Parameters, block: Block) -> Array:
-        """Return log p(expert | x), (K, m)."""
+        """Return log p(expert | x), or log p(expert, x) when joint, (K, m)."""
+        ...
+
+    def at_floor(self, params: Parameters, ground: Ground) -> NDArray[np.bool_]:
+        """Return which experts' regions have collapsed, (K,)."""
+        ...
+
+    def log_units(self, design: Design) -> float:
+        """Return what a row's log-likelihood loses by going from scaled columns to the user's units."""
+        ...
+
+    def rows(self, attributes: Mapping[str, Array], names: list[str]) -> list[tuple[str, Array]]:
+        """Return the fitted gate as rows of a table: a term and a number per expert."""
+        ...
+
+    def meaning(self, attributes: Mapping[str, Array]) -> str:
+        """Return what the numbers of :meth:`rows` are."""
+        ...
+
+    def influence(self, attributes: Mapping[str, Array]) -> Array:
+        """Return how much one unit of each column matters to who is asked, (p_gate,)."""
         ...
 
     def statistics(self, params: Parameters, block: Block, resp: Array) -> Statistics:

@@ -19,7 +19,7 @@ from classicmoe.em.source import CHUNK, ArraySource
 from classicmoe.em.starts import neutral_start
 from classicmoe.em.survey import View, survey
 from classicmoe.experts import GaussianExpert
-from classicmoe.gates import ConstantGate, SoftmaxGate
+from classicmoe.gates import ConstantGate, GaussianGate, SoftmaxGate
 
 
 def gaussian(n_outputs=1):
@@ -39,6 +39,9 @@ GATES = {
     "softmax mm ridge": SoftmaxGate(solver="mm", ridge=2.0),
     "softmax no ridge": SoftmaxGate(ridge=0.0),
     "constant": ConstantGate(),
+    "gaussian": GaussianGate(),
+    "gaussian diag shared": GaussianGate(covariance="diag", scale="shared"),
+    "gaussian spherical": GaussianGate(covariance="spherical"),
 }
 EXPERTS = {
     "gaussian": (GaussianExpert(), gaussian()),

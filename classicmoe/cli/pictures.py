@@ -12,6 +12,7 @@ from classicmoe.cli.study import Study
 from classicmoe.cli.svg import canvas, inline_svg
 from classicmoe.cli.words import title
 from classicmoe.exceptions import ClassicMoEError
+from classicmoe.models.tables import gate_sees_columns
 
 FEATURES = 3
 """Columns shown for each of gate and experts."""
@@ -35,7 +36,7 @@ def pictures_of_columns(study: Study) -> list[list[Picture]]:
     """Draw what the experts say and who is asked, side by side for the columns that matter most."""
     model, (X, y) = study.model, _shown_rows(study)
     experts, gate = list(model.expert_features_.input_names), list(model.gate_features_.input_names)
-    if study.k == 1 or not model.gate_coef_.shape[1]:
+    if study.k == 1 or not gate_sees_columns(model):
         gate = []
     drawn: list[list[Picture]] = []
     for i, name in enumerate(_most_telling(model, X, [*experts, *gate])[:FEATURES]):
@@ -139,11 +140,13 @@ def _most_telling(model: Any, X: Any, names: list[str]) -> list[str]:
     effects = dict.fromkeys(names, 0.0)
     for side, size in (
         (model.expert_features_, share @ np.abs(model.expert_coef_)),
-        (model.gate_features_, np.ptp(model.gate_coef_, axis=0)),
+        (model.gate_features_, model._mixture().gate.influence(vars(model))),
     ):
         if side.kind == "columns" and len(size):
-            size = size * side.transform(X, coder.transform(X)).std(axis=0)
-            for column, effect in zip(side.columns, size / max(size.max(), 1e-300), strict=True):
+            columns = side.columns if len(size) == len(side.columns) else side.columns[list(model.gate_kept_)]
+            place = np.searchsorted(side.columns, columns) if len(size) != len(side.columns) else slice(None)
+            size = size * side.transform(X, coder.transform(X))[:, place].std(axis=0)
+            for column, effect in zip(columns, size / max(size.max(), 1e-300), strict=True):
                 source = coder.names_in[coder.sources[column]]
                 effects[source] = max(effects[source], float(effect))
     return sorted(names, key=lambda name: -effects[name])

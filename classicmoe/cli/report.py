@@ -17,6 +17,7 @@ from classicmoe.cli.words import SAYS, and_list, for_command_line, number, title
 from classicmoe.criteria import CRITERIA
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.models.messages import count_text
+from classicmoe.models.tables import gate_sees_columns
 
 _MANY = 40
 
@@ -209,7 +210,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         ("Rows used", _rows_used(task)),
         ("Response", task.response),
         ("Experts see", _columns(model.expert_features_.names_out)),
-        ("Gate sees", _columns(model.gate_features_.names_out if model.gate_coef_.shape[1] else [])),
+        ("Gate sees", _columns(model.gate_features_.names_out if gate_sees_columns(model) else [])),
     ]
     reference = [f"{name}: {levels[0]}" for name, levels in model.coder_.levels.items() if levels]
     if reference:

@@ -12,7 +12,7 @@ import numpy as np
 from classicmoe import criteria
 from classicmoe.cli.output import aligned, markdown
 from classicmoe.cli.words import number
-from classicmoe.models.tables import coefficient_rows, response_names
+from classicmoe.models.tables import coefficient_rows, gate_table_rows, response_names
 
 Table = tuple[list[str], list[list[Any]]]
 
@@ -27,11 +27,9 @@ def coef_table(model: Any) -> Table:
 
 
 def gate_table(model: Any) -> Table:
-    """Return the gate's log-odds, terms by experts; no rows for one expert."""
-    k = len(model.gate_intercept_)
-    terms = ["(intercept)", *model.gate_features_.names_out][: 1 + model.gate_coef_.shape[1]]
-    values = np.column_stack([model.gate_intercept_, model.gate_coef_]).T
-    return ["term", *_experts(k)], [[term, *row] for term, row in zip(terms, values.tolist(), strict=True)]
+    """Return the gate, terms by experts."""
+    k = len(model.expert_mass_)
+    return ["term", *_experts(k)], [[term, *values.tolist()] for term, values in gate_table_rows(model)]
 
 
 def experts_table(model: Any) -> Table:
@@ -50,7 +48,7 @@ def experts_table(model: Any) -> Table:
 
 def fit_table(model: Any) -> Table:
     """Return how the fit ended, and its criteria, as pairs of name and value."""
-    ll, free, n, entropy = model.log_likelihood_, model.n_parameters_, model.weight_sum_, model.entropy_
+    ll, free, n, entropy = model.criterion_log_likelihood_, model.n_parameters_, model.weight_sum_, model.entropy_
     mixture, k = model._mixture(), len(model.expert_mass_)
     pairs = {
         "n_experts": k,
@@ -62,7 +60,8 @@ def fit_table(model: Any) -> Table:
         "rows": model.n_rows_,
         "n": n,
         "n_parameters": free,
-        "log_likelihood": ll,
+        "log_likelihood": model.log_likelihood_,
+        **({"joint_log_likelihood (criteria are of it)": ll} if mixture.gate.joint else {}),
         **{name: function(ll, free, n, entropy) for name, function in criteria.CRITERIA.items()},
         "entropy": criteria.normalised_entropy(entropy, n, k),
         "status": model.status_.name,

@@ -32,7 +32,8 @@ def collapsed(mixture: Mixture, params: MixtureParameters, mass: Array, ground: 
     if len(mass) == 1:
         return np.zeros(1, dtype=bool)
     needed = max(ground.expert_gram.shape[0] + 2.0, 1e-3 * ground.weight)
-    return np.asarray(mixture.expert.at_floor(params.expert, ground) | (mass < needed))
+    lost = mixture.expert.at_floor(params.expert, ground) | mixture.gate.at_floor(params.gate, ground)
+    return np.asarray(lost | (mass < needed))
 
 
 def weak_experts(mixture: Mixture, params: MixtureParameters, mass: Array, ground: Ground) -> list[Weak]:

@@ -50,7 +50,7 @@ class Evaluator:
 
     def gate(self, source: ArraySource, n_experts: int) -> Array:
         """Return log p(expert | x), (n, K)."""
-        return self._collect(source, n_experts, lambda block: self.mixture.gate.log_prob(self.params.gate, block))
+        return self._collect(source, n_experts, lambda block: self.mixture.gate_given_x(self.params, block)[0])
 
     def means(self, source: ArraySource, n_experts: int) -> Array:
         """Return E[y | x, expert], (n, K, q)."""
@@ -67,12 +67,22 @@ class Evaluator:
 
     def log_density(self, source: ArraySource) -> Array:
         """Return log p(y | x), (n,)."""
+        joint, of_x = self.log_densities(source)
+        return joint - of_x
 
-        def row(block: RowBlock) -> Array:
+    def log_densities(self, source: ArraySource) -> tuple[Array, Array]:
+        """Return what the engine maximises per row, and the part of it that is of x alone, (n,) each.
+
+        For a gate that does not model x they are log p(y | x) and 0.
+        """
+
+        def rows(block: RowBlock) -> Array:
+            _, of_x = self.mixture.gate_given_x(self.params, block)
             _, _, top, log_total = self.mixture.e_step(self.params, block)
-            return (top + log_total)[None]
+            return np.stack([top + log_total, of_x])
 
-        return self._collect(source, 1, row)[:, 0]
+        both = self._collect(source, 2, rows)
+        return both[:, 0], both[:, 1]
 
     def totals(self, source: Source, n_workers: int = 1) -> Totals:
         """Return log-likelihood, entropy of the responsibilities, masses and what the gate is unsure of."""
@@ -83,23 +93,29 @@ class Evaluator:
         workers = Workers(source, lambda: RowBlock(*self._designs, self._response, source.chunk_rows), n_workers)
         total = np.sum(list(workers.run(work)), axis=0)
         workers.close()
-        return Totals(float(total[0]), float(total[1]), float(total[2]), float(total[3]), total[4:])
+        conditional, maximised, entropy, unsure, weight = total[:5].tolist()
+        return Totals(conditional, maximised, entropy, unsure, weight, total[5:])
 
     def _totals(self, block: RowBlock) -> Array:
-        log_gate = self.mixture.gate.log_prob(self.params.gate, block)
+        log_gate, of_x = self.mixture.gate_given_x(self.params, block)
         unsure = -float(block.weight @ np.expm1(log_gate.max(axis=0)))
         resp, mass, top, log_total = self.mixture.e_step(self.params, block)
-        log_likelihood = kernels.mixture.weighted_sum(block.weight, top, log_total)
+        joint = kernels.mixture.weighted_sum(block.weight, top, log_total)
+        conditional = kernels.mixture.weighted_sum(block.weight, top - of_x, log_total)
         # sum of r log(r / w): rows of weight zero and experts of (almost) no responsibility add nothing.
         ratio = np.divide(resp, block.weight, out=np.ones_like(resp), where=resp > 0.0)
         entropy = -float(np.sum(resp * np.log(ratio, out=np.zeros_like(ratio), where=ratio > 0.0)))
-        return np.concatenate([[log_likelihood, entropy, unsure, block.weight.sum()], mass])
+        return np.concatenate([[conditional, joint, entropy, unsure, block.weight.sum()], mass])
 
 
 class Totals(NamedTuple):
-    """Sums over rows: log-likelihood, entropy, what the gate is unsure of, weight, and mass per expert (K,)."""
+    """Sums over rows: log p(y | x), entropy, what the gate is unsure of, weight, mass per expert (K,).
+
+    ``maximised`` is the likelihood that the engine maximises: log p(x, y) if the gate models x.
+    """
 
     log_likelihood: float
+    maximised: float
     entropy: float
     unsure: float
     weight: float

@@ -60,6 +60,15 @@ class Mixture(NamedTuple):
         kernels.mixture.responsibilities(resp, total, block.weight, mass)
         return resp, mass, top, log_total
 
+    def gate_given_x(self, params: MixtureParameters, block: Block) -> tuple[Array, Array]:
+        """Return log p(expert | x), (K, m), and the log-density of x under the gate, (m,): 0 if the gate has none."""
+        log_gate = self.gate.log_prob(params.gate, block)
+        if not self.gate.joint:
+            return log_gate, np.zeros(block.weight.shape)
+        top = log_gate.max(axis=0)
+        log_x = top + np.log(np.exp(log_gate - top).sum(axis=0))
+        return log_gate - log_x, log_x
+
     def statistics(self, params: MixtureParameters, block: Block, given: Array | None = None) -> MixtureStatistics:
         """Return the additive statistics of a block; ``given`` responsibilities replace those of the E-step."""
         if given is None:

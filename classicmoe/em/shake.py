@@ -40,8 +40,10 @@ class Solved(Protocol):
 
 def is_sharp(mixture: Mixture, triple: Triple | None, sample: Sample) -> bool:
     """Return whether the gate is surer than 1 - 1e-6 on 90 % of the weight."""
-    if triple is None or len(triple.mass) == 1 or mixture.gate.n_free(triple.params.gate) < len(triple.mass):
+    if triple is None or len(triple.mass) == 1 or mixture.gate.joint:
         return False
+    if mixture.gate.n_free(triple.params.gate) < len(triple.mass):
+        return False  # no columns, no boundary
     log_prob = mixture.gate.log_prob(triple.params.gate, sample.block)
     decided = log_prob.max(axis=0) > np.log1p(-DECIDED)
     return bool(sample.weight[decided].sum() > SHARE * sample.weight.sum())

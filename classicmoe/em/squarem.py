@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from classicmoe.contracts import Array, Parameters
 from classicmoe.em.mixture import MixtureParameters
 from classicmoe.em.problem import Problem, Triple
 
@@ -40,7 +41,7 @@ class Extrapolation:
         Packed gates are contrasts with the last expert; the gate's own arrays treat all experts alike.
         """
         pack = self.problem.mixture.expert.pack
-        a, b, c = (np.concatenate([*map(np.ravel, t.params.gate), pack(t.params.expert)]) for t in cycle)
+        a, b, c = (np.concatenate([*_arrays(t.params.gate), pack(t.params.expert)]) for t in cycle)
         return float(np.linalg.norm(b - a)), float(np.linalg.norm(c - 2.0 * b + a))
 
     def learn(self, accepted: bool) -> None:
@@ -49,3 +50,10 @@ class Extrapolation:
             self.longest = max(2.0, self.longest / 4.0)
         elif self._length == self.longest:
             self.longest *= 4.0
+
+
+def _arrays(params: Parameters) -> list[Array]:
+    """Return all arrays of nested named tuples, flat."""
+    if isinstance(params, tuple):
+        return [array for part in params for array in _arrays(part)]
+    return [np.ravel(params)]

@@ -13,17 +13,18 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array
 from classicmoe.covariances import Dense, Diagonal
+from classicmoe.covariances.linear import GaussianParameters, LinearGaussian
 from classicmoe.covariances.sharing import Scale
 from classicmoe.distributions.gaussian import GaussianComponents, JointGaussianComponents
-from classicmoe.experts._linear import GaussianParameters, LinearGaussian
 
 Structure = Literal["full", "diag", "spherical"]
 
 
-class GaussianExpert(LinearGaussian):
+class GaussianExpert(LinearGaussian, BaseEstimator):
     r"""Linear Gaussian experts.
 
     The update maximises :math:`\sum_i r_{ik} \log \mathcal N(y_i; B_k\tilde x_i, \Sigma_k)` exactly.

@@ -1,8 +1,9 @@
 """Gating networks: p(expert | x). One file per gate and one line per gate in the registry."""
 
 from classicmoe.gates.constant import ConstantGate
+from classicmoe.gates.gaussian import GaussianGate
 from classicmoe.gates.softmax import SoftmaxGate
 
-GATES = {gate.name: gate for gate in (SoftmaxGate, ConstantGate)}
+GATES = {gate.name: gate for gate in (SoftmaxGate, ConstantGate, GaussianGate)}
 
-__all__ = ["GATES", "ConstantGate", "SoftmaxGate"]
+__all__ = ["GATES", "ConstantGate", "GaussianGate", "SoftmaxGate"]

@@ -68,6 +68,30 @@ class ConstantGate(BaseEstimator):
         share = statistics.mass / statistics.mass.sum()
         return ConstantParameters(np.log(np.maximum(share, 1e-300)))
 
+    def at_floor(self, params: ConstantParameters, ground: Ground) -> NDArray[np.bool_]:
+        """Return False for every expert: there is nothing here that can collapse."""
+        return np.zeros(len(params.log_weight), dtype=bool)
+
+    def log_units(self, design: Design) -> float:
+        """Return 0: probabilities of experts have no units."""
+        return 0.0
+
+    def rows(self, attributes: Mapping[str, Array], names: list[str]) -> list[tuple[str, Array]]:
+        """Return intercepts and slopes as rows of a table."""
+        values = np.column_stack([attributes["gate_intercept_"], attributes["gate_coef_"]])
+        return list(zip(["(intercept)", *names], values.T, strict=False))
+
+    def meaning(self, attributes: Mapping[str, Array]) -> str:
+        """Return what the numbers of :meth:`rows` are."""
+        symmetric = attributes["gate_intercept_"][-1] or attributes["gate_coef_"][-1:].any()
+        if symmetric:
+            return "symmetric form, as penalised: rows sum to zero"
+        return "log-odds against the expert whose column is zero"
+
+    def influence(self, attributes: Mapping[str, Array]) -> Array:
+        """Return how much one unit of each column matters, (p_gate,)."""
+        return np.ptp(attributes["gate_coef_"], axis=0)
+
     def penalty(self, params: ConstantParameters) -> float:
         """Return 0."""
         return 0.0

@@ -42,17 +42,19 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         return MixtureParameters(mixture.gate.from_attributes(attributes), mixture.expert.from_attributes(attributes))
 
     def _evaluator(self) -> Evaluator:
-        check_is_fitted(self, "gate_intercept_")
+        check_is_fitted(self, "expert_mass_")
         gate, expert = self._reader.views()
+        if hasattr(self, "gate_kept_"):
+            gate = gate._replace(columns=gate.columns[self.gate_kept_])
         response = Response(np.zeros(self.n_outputs_), np.ones(self.n_outputs_))
         return Evaluator(self._mixture(), self._parameters(), raw_design(*gate), raw_design(*expert), response)
 
     @property
     def _k(self) -> int:
-        return len(self.gate_intercept_)
+        return len(self.expert_mass_)
 
     def _rows(self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_y: bool = False) -> ArraySource:
-        check_is_fitted(self, "gate_intercept_")
+        check_is_fitted(self, "expert_mass_")
         if needs_y and y is None:
             raise ConfigurationError("This compares with the response: pass y as well as X.")
         return self._reader.source(X, y, sample_weight, self.n_outputs_, type(self).__name__)
@@ -129,19 +131,28 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
     def _totals(self, X: Any, y: Any, sample_weight: Any) -> Totals:
         return self._evaluator().totals(self._rows(X, y, sample_weight, needs_y=True))
 
+    @property
+    def criterion_log_likelihood_(self) -> float:
+        """What AIC, BIC and ICL are of: the joint log-likelihood of x and y if the gate models x, else that of y."""
+        check_is_fitted(self, "expert_mass_")
+        return float(getattr(self, "joint_log_likelihood_", self.log_likelihood_))
+
     def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return Akaike's criterion on the given rows; smaller is better."""
-        return criteria.aic(self.log_likelihood(X, y, sample_weight), self.n_parameters_)
+        """Return Akaike's criterion on the given rows; smaller is better. Joint likelihood for a Gaussian gate."""
+        return criteria.aic(self._totals(X, y, sample_weight).maximised, self.n_parameters_)
 
     def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return Schwarz's criterion on the given rows, n = sum of weights; smaller is better."""
+        """Return Schwarz's criterion on the given rows, n = sum of weights; smaller is better.
+
+        For a Gaussian gate it is of the joint likelihood of x and y.
+        """
         totals = self._totals(X, y, sample_weight)
-        return criteria.bic(totals.log_likelihood, self.n_parameters_, totals.weight)
+        return criteria.bic(totals.maximised, self.n_parameters_, totals.weight)
 
     def icl(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return BIC plus twice the entropy of the responsibilities; smaller is better."""
         totals = self._totals(X, y, sample_weight)
-        return criteria.icl(totals.log_likelihood, self.n_parameters_, totals.weight, totals.entropy)
+        return criteria.icl(totals.maximised, self.n_parameters_, totals.weight, totals.entropy)
 
     def icl_hard(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return BIC minus twice the log responsibility of every row's most likely expert; smaller is better."""
@@ -154,17 +165,19 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
 
     def coefficients(self) -> Any:
         """Return all coefficients as a pandas data frame: part, expert, (output,) term, estimate."""
-        check_is_fitted(self, "gate_intercept_")
+        check_is_fitted(self, "expert_mass_")
         return coefficient_table(self)
 
     def summary(self) -> Summary:
         """Return the fit in one text table (rich HTML in a notebook)."""
-        check_is_fitted(self, "gate_intercept_")
+        check_is_fitted(self, "expert_mass_")
         return summarise(self)
 
     def gate_contrasts(self, reference: int = -1) -> tuple[Array, Array]:
         """Return the gate's slopes (K, p_gate) and intercepts (K,) with another expert as reference (all zero)."""
-        check_is_fitted(self, "gate_intercept_")
+        check_is_fitted(self, "expert_mass_")
+        if not hasattr(self, "gate_coef_"):
+            raise ConfigurationError("A Gaussian gate has no slopes; see gate_means_ and gate_covariances_.")
         return self.gate_coef_ - self.gate_coef_[reference], self.gate_intercept_ - self.gate_intercept_[reference]
 
     def relabel(self, order: Any) -> BaseMoERegressor:
@@ -175,7 +188,7 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         order : sequence of int
             ``order[j]`` is the present position of the expert that becomes number j.
         """
-        check_is_fitted(self, "gate_intercept_")
+        check_is_fitted(self, "expert_mass_")
         order = np.asarray(order)
         if sorted(order.tolist()) != list(range(self._k)):
             raise ConfigurationError(f"order must be a permutation of 0..{self._k - 1}, not {order.tolist()}.")
@@ -199,7 +212,7 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         ConfigurationError
             The model holds something that cannot be stored safely, named with the cure; nothing is written.
         """
-        check_is_fitted(self, "gate_intercept_")
+        check_is_fitted(self, "expert_mass_")
         saving.save(self, path)
 
     @classmethod

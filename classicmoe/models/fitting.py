@@ -132,7 +132,8 @@ def _in_users_units(fit: Fit, source: Source, look: Survey, plan: Plan) -> Resul
     params = mixture.permute(triple.params, order)
     evaluator = Evaluator(mixture, params, look.gate_design, look.expert_design, look.response)
     totals = evaluator.totals(source, plan.n_workers)
-    shift = -look.ground.weight * float(np.log(look.response.scale).sum())
+    units = float(np.log(look.response.scale).sum()) + mixture.gate.log_units(look.gate_design)
+    shift = -look.ground.weight * units
     raw = MixtureParameters(
         mixture.gate.to_raw(params.gate, look.gate_design),
         mixture.expert.to_raw(params.expert, look.expert_design, look.response),

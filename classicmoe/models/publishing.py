@@ -40,6 +40,10 @@ def publish(estimator: Any, result: Result, plan: Plan, rows: Rows) -> None:
     estimator.response_center_, estimator.response_scale_ = look.response.center, look.response.scale
     estimator.response_names_ = rows.response_names
     estimator.response_name_ = rows.response_names[0] if rows.response_names else None
+    for name in ("gate_coef_", "gate_intercept_", "gate_weights_", "gate_means_", "gate_covariances_"):
+        vars(estimator).pop(name, None)  # those of another gate, fitted before
+    for name in ("joint_log_likelihood_", "gate_kept_"):
+        vars(estimator).pop(name, None)
     for name, value in plan.mixture.gate.attributes(result.params.gate).items():
         setattr(estimator, name, value)
     for name, value in plan.mixture.expert.attributes(result.params.expert).items():
@@ -52,9 +56,13 @@ def publish(estimator: Any, result: Result, plan: Plan, rows: Rows) -> None:
     estimator.objective_ = best.objective + result.shift
     estimator.objective_path_ = np.asarray(best.path) + result.shift
     estimator.log_likelihood_ = estimator.objective_ + result.penalty
+    if plan.mixture.gate.joint:
+        estimator.gate_kept_ = look.gate_design.kept.tolist()
+        estimator.joint_log_likelihood_ = estimator.log_likelihood_
+        estimator.log_likelihood_ = result.totals.log_likelihood - look.ground.weight * _units(result)
     estimator.entropy_ = result.totals.entropy
     estimator.expert_mass_ = result.totals.mass
-    estimator.gate_separated_ = plan.n_experts > 1 and result.totals.gate_separated
+    estimator.gate_separated_ = plan.n_experts > 1 and not plan.mixture.gate.joint and result.totals.gate_separated
     estimator.gradient_norm_ = best.gradient_norm
     estimator.status_ = best.status
     estimator.converged_ = best.status is Status.CONVERGED
@@ -62,6 +70,10 @@ def publish(estimator: Any, result: Result, plan: Plan, rows: Rows) -> None:
     estimator.starts_ = [start_record(run, result.shift) for run in fit.runs]
     place = {int(old): new for new, old in enumerate(result.order)}
     estimator.verdict_ = judge(fit, plan.n_experts, place)
+
+
+def _units(result: Result) -> float:
+    return float(np.log(result.survey.response.scale).sum())
 
 
 def start_record(run: Run, shift: float) -> dict[str, Any]:

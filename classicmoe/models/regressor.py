@@ -42,8 +42,8 @@ class MoERegressor(BaseMoERegressor):
     ----------
     n_experts : int >= 1, default=2
         Number of experts K.
-    gate : {"softmax", "constant"} or Gate object, default="softmax"
-        The gating network.
+    gate : {"softmax", "constant", "gaussian"} or Gate object, default="softmax"
+        The gating network. A Gaussian gate models x too: the joint likelihood is maximised, criteria are of it.
     expert : {"gaussian"} or Expert object, default="gaussian"
         The family of the experts.
     gate_features, expert_features : None, list, transformer or str, default=None
@@ -79,6 +79,10 @@ class MoERegressor(BaseMoERegressor):
     ----------
     gate_coef_, gate_intercept_ : ndarray of shape (K, p_gate), (K,)
         The last expert is all zero (symmetric form under a ridge beyond the default).
+    gate_weights_, gate_means_, gate_covariances_ : ndarray of shape (K,), (K, p_gate), (K, p_gate, p_gate)
+        Of a Gaussian gate, in the place of slopes and intercepts.
+    joint_log_likelihood_ : float
+        Of a Gaussian gate: the log-likelihood of x and y together, which EM maximises.
     expert_coef_, expert_intercept_, expert_scale_ : ndarray of shape (K, p_expert), (K,), (K,)
         With q > 1 outputs (K, q, p_expert), (K, q), (K, q). Scales are standard deviations.
     expert_covariances_ : ndarray of shape (K, q, q)
@@ -215,7 +219,7 @@ class MoERegressor(BaseMoERegressor):
 
     def _warm_parameters(self, rows: Rows) -> MixtureParameters | None:
         """Return the parameters of the previous fit when this one is to continue it."""
-        if not self.warm_start or not hasattr(self, "gate_intercept_"):
+        if not self.warm_start or not hasattr(self, "expert_mass_"):
             return None
         n_outputs = rows.source.y.shape[1] if isinstance(rows.source, ArraySource) else self.n_outputs_
         before = (self.gate_features_.names_out, self.expert_features_.names_out, self._k, self.n_outputs_)
@@ -275,5 +279,5 @@ class MoERegressor(BaseMoERegressor):
     @property
     def n_experts_(self) -> int:
         """Number of experts of the fitted model."""
-        check_is_fitted(self, "gate_intercept_")
+        check_is_fitted(self, "expert_mass_")
         return self._k

@@ -21,7 +21,7 @@ from classicmoe.transformers_io import dump_transformer, load_transformer
 
 _NUMBERS = (
     "n_outputs_ n_rows_ weight_sum_ n_parameters_ gate_rank_ expert_rank_ objective_ log_likelihood_ entropy_ "
-    "gate_separated_ gradient_norm_ converged_ n_iter_ response_names_ response_name_"
+    "joint_log_likelihood_ gate_kept_ gate_separated_ gradient_norm_ converged_ n_iter_ response_names_ response_name_"
 ).split()
 _SIDES = ("gate", "expert")
 
@@ -40,7 +40,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         "settings": _settings(estimator),
         "coder": estimator.coder_.to_state(),
         "features": sides,
-        "numbers": {name: _plain(getattr(estimator, name)) for name in _NUMBERS},
+        "numbers": {name: _plain(getattr(estimator, name, None)) for name in _NUMBERS},
         "status": estimator.status_.name,
         "verdict": asdict(estimator.verdict_),
         # Equal fits give equal files: neither times nor the number of threads are stored.
@@ -118,7 +118,9 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
             state["part"]["transformer"] = load_transformer(blobs[side])
         setattr(estimator, f"{side}_features_", FeatureMap.from_state(state))
     for name in _NUMBERS:
-        setattr(estimator, name, header["numbers"][name])
+        value = header["numbers"].get(name)
+        if value is not None or name not in ("joint_log_likelihood_", "gate_kept_"):
+            setattr(estimator, name, value)
     estimator.status_ = Status[header["status"]]
     estimator.verdict_ = Verdict(**header["verdict"])
     # JSON knows no infinity: a start that was not run has no objective.
@@ -132,24 +134,30 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
 
 def _check(estimator: Any) -> None:
     """Refuse arrays whose shapes do not fit each other or the columns."""
-    k, q = estimator.gate_intercept_.shape[0], estimator.n_outputs_
-    gate_width = estimator.gate_coef_.shape[1]
+    k, q = len(estimator.expert_mass_), estimator.n_outputs_
     expert_width = len(estimator.expert_features_.names_out)
     each = (k,) if q == 1 else (k, q)
     wanted = {
-        "gate_coef_": (k, gate_width),
         "expert_coef_": (*each, expert_width),
         "expert_intercept_": each,
         "expert_scale_": each,
         "expert_covariances_": (k, q, q),
         "expert_mass_": (k,),
+        **_gate_shapes(estimator, k),
     }
     for name, shape in wanted.items():
         if getattr(estimator, name).shape != shape:
             raise ModelFileError(f"array {name!r} has shape {getattr(estimator, name).shape}, expected {shape}")
-    if gate_width not in (0, len(estimator.gate_features_.names_out)):
-        raise ModelFileError(
-            f"array 'gate_coef_' has {gate_width} columns, expected {len(estimator.gate_features_.names_out)}"
-        )
     if np.linalg.eigvalsh(estimator.expert_covariances_).min() <= 0.0:
         raise ModelFileError("array 'expert_covariances_' is not positive definite")
+
+
+def _gate_shapes(estimator: Any, k: int) -> dict[str, tuple[int, ...]]:
+    columns = len(estimator.gate_features_.names_out)
+    if hasattr(estimator, "gate_means_"):
+        columns = len(estimator.gate_kept_)
+        return {"gate_weights_": (k,), "gate_means_": (k, columns), "gate_covariances_": (k, columns, columns)}
+    width = estimator.gate_coef_.shape[1]
+    if width not in (0, columns):
+        raise ModelFileError(f"array 'gate_coef_' has {width} columns, expected {columns}")
+    return {"gate_coef_": (k, width), "gate_intercept_": (k,)}

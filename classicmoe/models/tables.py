@@ -24,12 +24,11 @@ def coefficient_rows(estimator: Any) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     outputs = response_names(estimator)
     several = len(outputs) > 1
-    gate_terms = ["(intercept)", *estimator.gate_features_.names_out]
+    gate_rows = gate_table_rows(estimator)
     expert_terms = ["(intercept)", *estimator.expert_features_.names_out]
-    for k in range(len(estimator.gate_intercept_)):
-        values = [estimator.gate_intercept_[k], *estimator.gate_coef_[k]]
-        for term, value in zip(gate_terms, values, strict=False):
-            row = {"part": "gate", "expert": k, "term": term, "estimate": float(value)}
+    for k in range(len(estimator.expert_mass_)):
+        for term, values in gate_rows:
+            row = {"part": "gate", "expert": k, "term": term, "estimate": float(values[k])}
             rows.append({**row, "output": ""} if several else row)
     for k in range(len(estimator.expert_intercept_)):
         for j, output in enumerate(outputs):
@@ -39,6 +38,19 @@ def coefficient_rows(estimator: Any) -> list[dict[str, Any]]:
                 row = {"part": "expert", "expert": k, "term": term, "estimate": float(value)}
                 rows.append({**row, "output": output} if several else row)
     return rows
+
+
+def gate_table_rows(estimator: Any) -> list[tuple[str, Any]]:
+    """Return the gate as terms and one number per expert."""
+    names = estimator.gate_features_.names_out
+    kept = getattr(estimator, "gate_kept_", range(len(names)))  # a density has no place for constant columns
+    return list(estimator._mixture().gate.rows(vars(estimator), [names[i] for i in kept]))
+
+
+def gate_sees_columns(estimator: Any) -> bool:
+    """Return whether who is asked depends on any column."""
+    attributes = vars(estimator)
+    return bool(len(estimator._mixture().gate.influence(attributes)))
 
 
 def coefficient_table(estimator: Any) -> Any:
@@ -58,18 +70,21 @@ def response_names(estimator: Any) -> list[str]:
 
 def summarise(estimator: Any) -> Summary:
     """Return the text of ``summary()``."""
-    n, k = estimator.weight_sum_, len(estimator.gate_intercept_)
-    ll, free, entropy = estimator.log_likelihood_, estimator.n_parameters_, estimator.entropy_
+    n, k = estimator.weight_sum_, len(estimator.expert_mass_)
+    ll, free, entropy = estimator.criterion_log_likelihood_, estimator.n_parameters_, estimator.entropy_
     mixture = estimator._mixture()
     lines = [
         f"Mixture of experts: {mixture.gate.name} gate, {mixture.expert.name} experts   n = {n:g}   K = {k}",
         f"response: {', '.join(response_names(estimator))}",
-        f"log-likelihood {ll:.6g}   parameters {free}   AIC {criteria.aic(ll, free):.6g}   "
+        f"{'joint ' if mixture.gate.joint else ''}log-likelihood {ll:.6g}   parameters {free}   "
+        f"AIC {criteria.aic(ll, free):.6g}   "
         f"BIC {criteria.bic(ll, free, n):.6g}   ICL {criteria.icl(ll, free, n, entropy):.6g}   "
         f"entropy {_number(criteria.normalised_entropy(entropy, n, k))}",
         f"{estimator.status_.name.lower()} after {estimator.n_iter_} passes: {estimator.status_.sentence}",
         f"verdict: {estimator.verdict_}",
     ]
+    if mixture.gate.joint:
+        lines.append(f"conditional log-likelihood {estimator.log_likelihood_:.6g}; the criteria are of the joint one")
     ridge = getattr(mixture.gate, "ridge", 0.0)
     if ridge and k > 1:
         lines.append(f"gate ridge {ridge:g} on standardised slopes (criteria are of the unpenalised likelihood)")
@@ -82,11 +97,10 @@ def summarise(estimator: Any) -> Summary:
     body = [["share", *(f"{share:.3f}" for share in shares)], ["rows", *(_number(m) for m in estimator.expert_mass_)]]
     lines += ["", *_aligned(header, body)]
     if k > 1:
-        terms = ["(intercept)", *estimator.gate_features_.names_out][: estimator.gate_coef_.shape[1] + 1]
-        values = np.column_stack([estimator.gate_intercept_, estimator.gate_coef_])
-        against = "log-odds against the expert whose column is zero"
-        meaning = "symmetric form, as penalised: rows sum to zero" if values[-1].any() else against
-        lines += ["", f"Gate ({meaning})", *_block(header, terms, values)]
+        rows = gate_table_rows(estimator)
+        meaning = mixture.gate.meaning(vars(estimator))
+        values = np.column_stack([row for _, row in rows])
+        lines += ["", f"Gate ({meaning})", *_block(header, [term for term, _ in rows], values)]
     lines += ["", *_expert_lines(estimator, header)]
     return Summary("\n".join(lines))
 

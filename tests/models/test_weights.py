@@ -14,7 +14,8 @@ pytestmark = [
     for name in ("NotReplicatedWarning", "SuspectSolutionWarning", "DegenerateComponentWarning", "NotConvergedWarning")
 ]
 NUMBERS = ("n_parameters_", "weight_sum_", "converged_", "gate_separated_", "n_outputs_")
-ARRAYS = ("gate_coef_", "gate_intercept_", "expert_coef_", "expert_intercept_", "expert_covariances_", "expert_mass_")
+GATE = ("gate_coef_", "gate_intercept_", "gate_weights_", "gate_means_", "gate_covariances_")
+ARRAYS = ("expert_coef_", "expert_intercept_", "expert_covariances_", "expert_mass_")
 
 
 def assert_same_fit(a, b, coefficients=1e-5):
@@ -22,7 +23,9 @@ def assert_same_fit(a, b, coefficients=1e-5):
     assert a.log_likelihood_ == pytest.approx(b.log_likelihood_, rel=1e-8)
     assert a.objective_ == pytest.approx(b.objective_, rel=1e-8)
     assert a.entropy_ == pytest.approx(b.entropy_, rel=1e-4, abs=1e-4)
-    for name in ARRAYS:
+    gate = [name for name in GATE if hasattr(a, name)]
+    assert gate == [name for name in GATE if hasattr(b, name)] != []
+    for name in (*gate, *ARRAYS):
         assert np.allclose(getattr(a, name), getattr(b, name), rtol=coefficients, atol=coefficients), name
 
 
@@ -97,7 +100,9 @@ def test_rows_of_weight_zero_change_nothing(gate, absurd):
     settings = {"n_init": 6, "random_state": 0}
     a = MoERegressor(2, gate, **settings).fit(X, y, weight)
     b = MoERegressor(2, gate, **settings).fit(spoilt_X, spoilt_y, weight)
-    for name in ARRAYS:
+    gate = [name for name in GATE if hasattr(a, name)]
+    assert gate == [name for name in GATE if hasattr(b, name)] != []
+    for name in (*gate, *ARRAYS):
         assert getattr(a, name).tobytes() == getattr(b, name).tobytes(), name
     assert a.objective_path_.tobytes() == b.objective_path_.tobytes()
     without = MoERegressor(2, gate, **settings).fit(X[weight > 0], y[weight > 0], weight[weight > 0])

@@ -1,4 +1,4 @@
-r"""Linear Gaussian experts with any structure of the covariance; the statistics and the update.
+r"""Linear means with Gaussian noise of any structure: density, statistics and update, for experts and for gates.
 
 .. math::
 
@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
 from classicmoe.contracts import Array, Block, Design, Ground, Response, Step, unpack_symmetric
@@ -38,13 +37,10 @@ class GaussianStatistics(NamedTuple):
     noise: Any
 
 
-class LinearGaussian(BaseEstimator):
+class LinearGaussian:
     """Linear means and Gaussian noise; a subclass says which structure the covariance has."""
 
-    @property
-    def structure(self) -> Any:
-        """The structure of the covariance, see :mod:`classicmoe.covariances`."""
-        raise NotImplementedError
+    structure: Any  # one of those in classicmoe.covariances
 
     @property
     def diagonal_only(self) -> bool:
