@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from classicmoe.em.source import Batches
     from classicmoe.em.warmup import warmup
     from classicmoe.models.cross_validation import cross_val_gate
+    from classicmoe.models.gaussian_gated import GaussianGatedMoERegressor
     from classicmoe.models.regressor import MoERegressor
     from classicmoe.persistence import load
     from classicmoe.selection.selector import MoESelector
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Batches",
+    "GaussianGatedMoERegressor",
     "MoERegressor",
     "MoESelector",
     "criteria",
@@ -36,6 +38,7 @@ __all__ = [
 
 _HOMES = {
     "Batches": "classicmoe.em.source",
+    "GaussianGatedMoERegressor": "classicmoe.models.gaussian_gated",
     "MoERegressor": "classicmoe.models.regressor",
     "MoESelector": "classicmoe.selection.selector",
     "cross_val_gate": "classicmoe.models.cross_validation",

@@ -11,7 +11,10 @@ from classicmoe import __version__
 from classicmoe.archive import MAX_BYTES, read_archive
 from classicmoe.exceptions import ClassicMoEError, ModelFileError
 
-_ESTIMATORS = {"MoERegressor": "classicmoe.models.regressor"}
+_ESTIMATORS = {
+    "MoERegressor": "classicmoe.models.regressor",
+    "GaussianGatedMoERegressor": "classicmoe.models.gaussian_gated",
+}
 
 
 def load(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Any:

@@ -40,7 +40,8 @@ class Evaluator:
             for chunk in task:
                 yield block.load(chunk)
 
-    def _collect(self, source: ArraySource, width: int, evaluate: Callable[[RowBlock], Array]) -> Array:
+    def collect(self, source: ArraySource, width: int, evaluate: Callable[[RowBlock], Array]) -> Array:
+        """Return what ``evaluate`` says of every block, (width, m) each, row by row, (n, width)."""
         out = np.empty((source.n_rows, width))
         start = 0
         for block in self._blocks(source):
@@ -50,7 +51,7 @@ class Evaluator:
 
     def gate(self, source: ArraySource, n_experts: int) -> Array:
         """Return log p(expert | x), (n, K)."""
-        return self._collect(source, n_experts, lambda block: self.mixture.gate_given_x(self.params, block)[0])
+        return self.collect(source, n_experts, lambda block: self.mixture.gate_given_x(self.params, block)[0])
 
     def means(self, source: ArraySource, n_experts: int) -> Array:
         """Return E[y | x, expert], (n, K, q)."""
@@ -59,11 +60,11 @@ class Evaluator:
         def mean(block: RowBlock) -> Array:
             return self.mixture.expert.mean(self.params.expert, block).reshape(n_experts * q, block.m)
 
-        return self._collect(source, n_experts * q, mean).reshape(-1, n_experts, q)
+        return self.collect(source, n_experts * q, mean).reshape(-1, n_experts, q)
 
     def responsibilities(self, source: ArraySource, n_experts: int) -> Array:
         """Return p(expert | x, y), (n, K)."""
-        return self._collect(source, n_experts, lambda block: self.mixture.e_step(self.params, block)[0])
+        return self.collect(source, n_experts, lambda block: self.mixture.e_step(self.params, block)[0])
 
     def log_density(self, source: ArraySource) -> Array:
         """Return log p(y | x), (n,)."""
@@ -81,7 +82,7 @@ class Evaluator:
             _, _, top, log_total = self.mixture.e_step(self.params, block)
             return np.stack([top + log_total, of_x])
 
-        both = self._collect(source, 2, rows)
+        both = self.collect(source, 2, rows)
         return both[:, 0], both[:, 1]
 
     def totals(self, source: Source, n_workers: int = 1) -> Totals:

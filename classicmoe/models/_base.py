@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
@@ -188,10 +189,7 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         order : sequence of int
             ``order[j]`` is the present position of the expert that becomes number j.
         """
-        check_is_fitted(self, "expert_mass_")
-        order = np.asarray(order)
-        if sorted(order.tolist()) != list(range(self._k)):
-            raise ConfigurationError(f"order must be a permutation of 0..{self._k - 1}, not {order.tolist()}.")
+        order = self._checked_order(order)
         mixture = self._mixture()
         params = mixture.permute(self._parameters(), order)
         for name, value in mixture.gate.attributes(params.gate).items():
@@ -201,6 +199,13 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         self.expert_mass_ = self.expert_mass_[order]
         self.verdict_ = self.verdict_.moved({int(old): new for new, old in enumerate(order)})
         return self
+
+    def _checked_order(self, order: Any) -> NDArray[np.intp]:
+        check_is_fitted(self, "expert_mass_")
+        order = np.asarray(order)
+        if sorted(order.tolist()) != list(range(self._k)):
+            raise ConfigurationError(f"order must be a permutation of 0..{self._k - 1}, not {order.tolist()}.")
+        return order
 
     # -- files ----------------------------------------------------------------------------------------------------
 
@@ -214,6 +219,15 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self, "expert_mass_")
         saving.save(self, path)
+
+    def _array_names(self) -> list[str]:
+        """Names of the fitted arrays that describe the mixture."""
+        mixture, params = self._mixture(), self._parameters()
+        names = [*mixture.gate.attributes(params.gate), *mixture.expert.attributes(params.expert)]
+        return [*names, "expert_mass_"]
+
+    def _check_loaded(self) -> None:
+        saving.check_arrays(self)
 
     @classmethod
     def _from_state(cls, header: dict[str, Any], arrays: dict[str, Array], blobs: dict[str, bytes]) -> Any:

@@ -14,7 +14,7 @@ from classicmoe.exceptions import ColumnError, ConstantColumnWarning, IdColumnWa
 from classicmoe.models.frames import Column, Kind, Table, kind_of, numbers_of, parse_numbers
 from classicmoe.models.levels import Level, Unseen, codes_of, date_message, find_levels, id_reason, judge_levels
 from classicmoe.models.messages import wrong_numbers
-from classicmoe.models.missing import all_finite, column_gap, find_gaps, missing_values_error
+from classicmoe.models.missing import Gap, all_finite, column_gap, find_gaps, missing_values_error
 
 
 def unusable(name: str, column: Column, kind: Kind) -> str:
@@ -83,15 +83,29 @@ def as_numbers(name: str, column: Column) -> NDArray[Any]:
     return numbers
 
 
-def finite(values: NDArray[Any], names: Sequence[str], columns: Sequence[int] | None = None) -> NDArray[Any]:
-    """Return ``values`` after checking that (these columns of) it are finite."""
+def finite(
+    values: NDArray[Any], names: Sequence[str], columns: Sequence[int] | None = None, keep_missing: bool = False
+) -> NDArray[Any]:
+    """Return ``values`` after checking that (these columns of) it are finite, or missing if that is allowed."""
     if not all_finite(values, columns):
-        raise missing_values_error(find_gaps(values, names, columns))
+        gaps = refused(find_gaps(values, names, columns), keep_missing)
+        if gaps:
+            raise missing_values_error(gaps)
     return values
 
 
+def refused(gaps: list[Gap], keep_missing: bool) -> list[Gap]:
+    """Return the gaps that are errors: all, or those with infinite values."""
+    return [gap for gap in gaps if gap.infinite] if keep_missing else gaps
+
+
 def code_table(
-    table: Table, names: Sequence[str], levels: Mapping[str, Sequence[Level]], unseen: Unseen, owner: str
+    table: Table,
+    names: Sequence[str],
+    levels: Mapping[str, Sequence[Level]],
+    unseen: Unseen,
+    owner: str,
+    keep_missing: bool = False,
 ) -> NDArray[Any]:
     """Code the columns ``names`` of a table: numbers as they are, one 0/1 column per level but the first.
 
@@ -109,7 +123,7 @@ def code_table(
     """
     whole = None if levels else _block(table, names)
     if whole is not None:
-        return finite(whole, names)
+        return finite(whole, names, keep_missing=keep_missing)
     columns = [table.column(name) for name in names]
     single = bool(names) and not levels and all(_is_type(column, nw.Float32, np.float32) for column in columns)
     widths = [max(len(levels[name]) - 1, 0) if name in levels else 1 for name in names]
@@ -126,7 +140,7 @@ def code_table(
             numeric.append(start)
     if not all_finite(coded, numeric):
         numeric_names = [name for name in names if name not in levels]
-        gaps = find_gaps(coded, numeric_names, numeric) + gaps
+        gaps = refused(find_gaps(coded, numeric_names, numeric), keep_missing) + gaps
     if gaps:
         raise missing_values_error(gaps)
     for name, column, start in zip(names, columns, starts, strict=False):

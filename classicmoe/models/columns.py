@@ -30,6 +30,8 @@ class ColumnCoder:
         What to do with a level that was not there at fit.
     owner : str, default="MoERegressor"
         The estimator that the messages name.
+    keep_missing : bool, default=False
+        Whether NaN in numeric columns is passed on instead of being an error.
 
     Attributes
     ----------
@@ -66,11 +68,12 @@ class ColumnCoder:
     sources: list[int]
     from_frame: bool
 
-    def __init__(self, unseen: Unseen = "error", owner: str = "MoERegressor") -> None:
+    def __init__(self, unseen: Unseen = "error", owner: str = "MoERegressor", keep_missing: bool = False) -> None:
         if unseen not in ("error", "reference"):
             raise ConfigurationError(f"unseen must be 'error' or 'reference', not {unseen!r}.")
         self.unseen: Unseen = unseen
         self.owner = owner
+        self.keep_missing = keep_missing
 
     @property
     def names_in(self) -> list[str]:
@@ -175,13 +178,13 @@ class ColumnCoder:
         check_size(table.n_rows, len(table.names), self.owner)
         if self.feature_names_in_ is not None and table.named:
             table.require(self.columns, owner=self.owner)
-            return code_table(table, self.columns, self.levels, unseen, self.owner)
+            return code_table(table, self.columns, self.levels, unseen, self.owner, self.keep_missing)
         self._check_width(len(table.names))
         if not self.from_frame and table.named:
             self._warn(f"X has feature names, but {self.owner} was fitted without feature names")
         renamed = Table(self.names_in, table.columns, False, table.n_rows, table.native)
         names = self.columns if self.from_frame else self.names_out
-        return code_table(renamed, names, self.levels, unseen, self.owner)
+        return code_table(renamed, names, self.levels, unseen, self.owner, self.keep_missing)
 
     def fit_transform(self, X: Any, only: Iterable[str] | None = None) -> NDArray[Any]:
         """Fit, then transform the same table."""
@@ -192,7 +195,7 @@ class ColumnCoder:
         self._check_width(values.shape[1])
         if not self.from_frame:
             some = None if len(self.columns) == self.n_features_in_ else [self.names_in.index(c) for c in self.columns]
-            return finite(values, self.columns, some)
+            return finite(values, self.columns, some, self.keep_missing)
         if self.levels:
             raise ColumnError(
                 f"{self.owner} was fitted with categorical columns ({name_list(list(self.levels))}); pass a data frame "
@@ -202,7 +205,7 @@ class ColumnCoder:
             self._warn(f"X does not have valid feature names, but {self.owner} was fitted with feature names")
         if len(self.columns) < self.n_features_in_:
             values = values[:, self.sources]
-        return finite(values, self.columns)
+        return finite(values, self.columns, keep_missing=self.keep_missing)
 
     def _check_width(self, width: int) -> None:
         if width != self.n_features_in_:
@@ -219,6 +222,7 @@ class ColumnCoder:
         return {
             "unseen": self.unseen,
             "owner": self.owner,
+            "keep_missing": self.keep_missing,
             "from_frame": self.from_frame,
             "n_features": self.n_features_in_,
             "feature_names": None if self.feature_names_in_ is None else list(self.feature_names_in_),
@@ -229,7 +233,7 @@ class ColumnCoder:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> ColumnCoder:
         """Rebuild a fitted coder from ``to_state()``."""
-        coder = cls(state["unseen"], state["owner"])
+        coder = cls(state["unseen"], state["owner"], state.get("keep_missing", False))
         coder.from_frame = bool(state["from_frame"])
         coder.n_features_in_ = int(state["n_features"])
         names: Sequence[str] | None = state["feature_names"]

@@ -38,6 +38,8 @@ class Plan(NamedTuple):
     warm: MixtureParameters | None  # parameters in the user's units to continue from
     n_workers: int
     report: Callable[[Run], None] | None
+    # What experts are put in order by, from parameters in the user's units; by default what their family says.
+    sort_keys: Callable[[MixtureParameters, Survey], Array] | None = None
 
 
 class Result(NamedTuple):
@@ -128,17 +130,25 @@ def _check_rows(n_distinct: int, look: Survey, plan: Plan) -> None:
 def _in_users_units(fit: Fit, source: Source, look: Survey, plan: Plan) -> Result:
     mixture, triple = plan.mixture, fit.best.triple
     assert triple is not None
-    order = canonical_order(mixture, triple.params)
+    if plan.sort_keys is None:
+        order = canonical_order(mixture, triple.params)
+    else:
+        order = np.lexsort(plan.sort_keys(in_users_units(mixture, triple.params, look), look)[::-1])
     params = mixture.permute(triple.params, order)
     evaluator = Evaluator(mixture, params, look.gate_design, look.expert_design, look.response)
     totals = evaluator.totals(source, plan.n_workers)
     units = float(np.log(look.response.scale).sum()) + mixture.gate.log_units(look.gate_design)
+    raw = in_users_units(mixture, params, look)
     shift = -look.ground.weight * units
-    raw = MixtureParameters(
+    return Result(fit, look, raw, order, totals, shift, mixture.n_free(params), mixture.penalty(params))
+
+
+def in_users_units(mixture: Mixture, params: MixtureParameters, look: Survey) -> MixtureParameters:
+    """Translate parameters from the engine's units."""
+    return MixtureParameters(
         mixture.gate.to_raw(params.gate, look.gate_design),
         mixture.expert.to_raw(params.expert, look.expert_design, look.response),
     )
-    return Result(fit, look, raw, order, totals, shift, mixture.n_free(params), mixture.penalty(params))
 
 
 def canonical_order(mixture: Mixture, params: MixtureParameters) -> NDArray[np.intp]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from classicmoe.contracts import Response
+from classicmoe.em.evaluate import Totals
 from classicmoe.em.multistart import Run
 from classicmoe.em.status import Status
 from classicmoe.em.survey import Dependence
@@ -23,10 +25,30 @@ from classicmoe.models.fitting import Plan, Result
 from classicmoe.models.rows import Rows
 from classicmoe.models.verdict import judge
 
+GATE = ("gate_coef_", "gate_intercept_", "gate_weights_", "gate_means_", "gate_covariances_", "gate_kept_")
+
 
 def publish(estimator: Any, result: Result, plan: Plan, rows: Rows) -> None:
     """Set all fitted attributes of an estimator."""
-    fit, best, look = result.fit, result.fit.best, result.survey
+    look, joint = result.survey, plan.mixture.gate.joint
+    publish_columns(estimator, rows, look.response)
+    for name in (*GATE, "joint_log_likelihood_"):
+        vars(estimator).pop(name, None)  # those of another gate, fitted before
+    for name, value in plan.mixture.gate.attributes(result.params.gate).items():
+        setattr(estimator, name, value)
+    for name, value in plan.mixture.expert.attributes(result.params.expert).items():
+        setattr(estimator, name, value)
+    estimator.n_parameters_ = result.n_free
+    estimator.gate_rank_ = look.gate_design.width
+    estimator.expert_rank_ = look.expert_design.width
+    publish_outcome(estimator, result, result.totals, joint)
+    if joint:
+        estimator.gate_kept_ = look.gate_design.kept.tolist()
+        estimator.log_likelihood_ = result.totals.log_likelihood - look.ground.weight * _units(result)
+
+
+def publish_columns(estimator: Any, rows: Rows, response: Response) -> None:
+    """Set what is known of the columns of X and of y."""
     coder = rows.reader.coder
     estimator.n_features_in_ = coder.n_features_in_
     if coder.feature_names_in_ is not None:
@@ -36,40 +58,33 @@ def publish(estimator: Any, result: Result, plan: Plan, rows: Rows) -> None:
     estimator.coder_ = coder
     estimator.gate_features_ = rows.reader.gate
     estimator.expert_features_ = rows.reader.expert
-    estimator.n_outputs_ = len(look.response.center)
-    estimator.response_center_, estimator.response_scale_ = look.response.center, look.response.scale
+    estimator.n_outputs_ = len(response.center)
+    estimator.response_center_, estimator.response_scale_ = response.center, response.scale
     estimator.response_names_ = rows.response_names
     estimator.response_name_ = rows.response_names[0] if rows.response_names else None
-    for name in ("gate_coef_", "gate_intercept_", "gate_weights_", "gate_means_", "gate_covariances_"):
-        vars(estimator).pop(name, None)  # those of another gate, fitted before
-    for name in ("joint_log_likelihood_", "gate_kept_"):
-        vars(estimator).pop(name, None)
-    for name, value in plan.mixture.gate.attributes(result.params.gate).items():
-        setattr(estimator, name, value)
-    for name, value in plan.mixture.expert.attributes(result.params.expert).items():
-        setattr(estimator, name, value)
-    estimator.n_rows_ = look.ground.rows
-    estimator.weight_sum_ = look.ground.weight
-    estimator.n_parameters_ = result.n_free
-    estimator.gate_rank_ = look.gate_design.width
-    estimator.expert_rank_ = look.expert_design.width
+
+
+def publish_outcome(estimator: Any, result: Result, totals: Totals, joint: bool) -> None:
+    """Set how the fit went; experts in the order of ``result.order``."""
+    fit, best, ground = result.fit, result.fit.best, result.survey.ground
+    n_experts = len(totals.mass)
+    estimator.n_rows_ = ground.rows
+    estimator.weight_sum_ = ground.weight
     estimator.objective_ = best.objective + result.shift
     estimator.objective_path_ = np.asarray(best.path) + result.shift
     estimator.log_likelihood_ = estimator.objective_ + result.penalty
-    if plan.mixture.gate.joint:
-        estimator.gate_kept_ = look.gate_design.kept.tolist()
+    if joint:
         estimator.joint_log_likelihood_ = estimator.log_likelihood_
-        estimator.log_likelihood_ = result.totals.log_likelihood - look.ground.weight * _units(result)
-    estimator.entropy_ = result.totals.entropy
-    estimator.expert_mass_ = result.totals.mass
-    estimator.gate_separated_ = plan.n_experts > 1 and not plan.mixture.gate.joint and result.totals.gate_separated
+    estimator.entropy_ = totals.entropy
+    estimator.expert_mass_ = totals.mass
+    estimator.gate_separated_ = n_experts > 1 and not joint and totals.gate_separated
     estimator.gradient_norm_ = best.gradient_norm
     estimator.status_ = best.status
     estimator.converged_ = best.status is Status.CONVERGED
     estimator.n_iter_ = best.n_passes
     estimator.starts_ = [start_record(run, result.shift) for run in fit.runs]
     place = {int(old): new for new, old in enumerate(result.order)}
-    estimator.verdict_ = judge(fit, plan.n_experts, place)
+    estimator.verdict_ = judge(fit, n_experts, place)
 
 
 def _units(result: Result) -> float:
@@ -96,8 +111,13 @@ def start_record(run: Run, shift: float) -> dict[str, Any]:
 
 def warn_about(estimator: Any, result: Result, rows: Rows) -> None:
     """Say what the user should know about the fit, one warning per cause."""
-    _warn_dropped("the gate", result.survey.gate_dropped, rows.reader.gate.names_out)
-    _warn_dropped("the experts", result.survey.expert_dropped, rows.reader.expert.names_out)
+    warn_dropped("the gate", result.survey.gate_dropped, rows.reader.gate.names_out)
+    warn_dropped("the experts", result.survey.expert_dropped, rows.reader.expert.names_out)
+    warn_about_outcome(estimator)
+
+
+def warn_about_outcome(estimator: Any) -> None:
+    """Say when a fit is not to be trusted."""
     verdict = estimator.verdict_
     if verdict.level == "DEGENERATE":
         _warn(f"Every start collapsed. {verdict.sentence}.", DegenerateComponentWarning)
@@ -122,7 +142,8 @@ def warn_about(estimator: Any, result: Result, rows: Rows) -> None:
         )
 
 
-def _warn_dropped(side: str, dropped: list[Dependence], names: list[str]) -> None:
+def warn_dropped(side: str, dropped: list[Dependence], names: list[str]) -> None:
+    """Say which columns were left out and why."""
     constant = [names[d.column] for d in dropped if not d.on]
     if constant:
         _warn(f"Constant column(s) left out of {side}: {', '.join(constant)} (coefficient 0).", ConstantColumnWarning)
@@ -136,4 +157,4 @@ def _warn_dropped(side: str, dropped: list[Dependence], names: list[str]) -> Non
 
 
 def _warn(message: str, category: type[Warning]) -> None:
-    warnings.warn(message, category, stacklevel=5)
+    warnings.warn(message, category, stacklevel=6)

@@ -24,9 +24,11 @@ class Reader(NamedTuple):
     expert: FeatureMap
 
     @classmethod
-    def fit(cls, X: Any, y: Any, gate: Any, expert: Any, unseen: Any, owner: str) -> tuple[Reader, Array]:
+    def fit(
+        cls, X: Any, y: Any, gate: Any, expert: Any, unseen: Any, owner: str, keep_missing: bool = False
+    ) -> tuple[Reader, Array]:
         """Learn coding and features from X; return the reader and the coded table."""
-        coder = ColumnCoder(unseen, owner).fit(X, only=required_columns(X, gate, expert))
+        coder = ColumnCoder(unseen, owner, keep_missing).fit(X, only=required_columns(X, gate, expert))
         coded = coder.transform(X)
         expert_map = FeatureMap.fit(expert, X, coder, coded, y)
         same = gate is expert or (isinstance(gate, str) and gate == expert)
@@ -76,10 +78,18 @@ class Rows(NamedTuple):
 
 
 def rows_of_arrays(
-    X: Any, y: Any, sample_weight: Any, gate: Any, expert: Any, unseen: Any, weight_type: str, owner: str
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    gate: Any,
+    expert: Any,
+    unseen: Any,
+    weight_type: str,
+    owner: str,
+    keep_missing: bool = False,
 ) -> Rows:
-    """Check X, y and weights once and return them as a source."""
-    reader, coded = Reader.fit(X, y, gate, expert, unseen, owner)
+    """Check X, y and weights once and return them as a source; NaN in X stays if ``keep_missing``."""
+    reader, coded = Reader.fit(X, y, gate, expert, unseen, owner, keep_missing)
     n = len(coded)
     weight = check_weights(sample_weight, n)
     values = check_response(y, n_rows=n, sample_weight=weight, owner=owner)

@@ -28,10 +28,7 @@ _SIDES = ("gate", "expert")
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator; everything is put together before the file is touched."""
-    mixture = estimator._mixture()
-    params = estimator._parameters()
-    names = [*mixture.gate.attributes(params.gate), *mixture.expert.attributes(params.expert)]
-    names += ["expert_mass_", "objective_path_", "response_center_", "response_scale_"]
+    names = [*estimator._array_names(), "objective_path_", "response_center_", "response_scale_"]
     arrays = {name: getattr(estimator, name) for name in names}
     blobs: dict[str, bytes] = {}
     sides = {side: _side_state(getattr(estimator, f"{side}_features_"), side, blobs) for side in _SIDES}
@@ -101,7 +98,7 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
     """Fill an unfitted estimator from a header and arrays."""
     settings = dict(header["settings"])
     for side, known in (("gate", GATES), ("expert", EXPERTS)):
-        if isinstance(settings[side], dict):
+        if isinstance(settings.get(side), dict):
             settings[side] = known[settings[side]["name"]](**settings[side]["arguments"])
     estimator.set_params(**settings)
     for name, array in arrays.items():
@@ -128,11 +125,11 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
         {**start, "objective": -np.inf if start["objective"] is None else start["objective"]}
         for start in header["starts"]
     ]
-    _check(estimator)
+    estimator._check_loaded()
     return estimator
 
 
-def _check(estimator: Any) -> None:
+def check_arrays(estimator: Any) -> None:
     """Refuse arrays whose shapes do not fit each other or the columns."""
     k, q = len(estimator.expert_mass_), estimator.n_outputs_
     expert_width = len(estimator.expert_features_.names_out)

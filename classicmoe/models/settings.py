@@ -62,6 +62,8 @@ def check_settings(estimator: Any) -> None:
         kinds = ", ".join(repr(kind) for kind in ("auto", PARAMETERS, *PARTITIONS))
         raise ConfigurationError(f"init must be one of {kinds} or an (n, n_experts) array, not {estimator.init!r}.")
     for side, known in (("gate", GATES), ("expert", EXPERTS)):
+        if not hasattr(estimator, side):
+            continue
         _check_component(component(getattr(estimator, side), known, side), side)
 
 

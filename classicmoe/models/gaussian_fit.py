@@ -1,0 +1,174 @@
+"""One fit of a Gaussian-gated mixture: rows turned round, the inverse mixture fitted, the joint law read off."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classicmoe.contracts import Array, Response
+from classicmoe.covariances import Block
+from classicmoe.covariances.linear import GaussianParameters
+from classicmoe.em.evaluate import Evaluator, Totals, raw_design
+from classicmoe.em.loop import Control
+from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.survey import Dependence, Survey, View, survey
+from classicmoe.exceptions import DataError
+from classicmoe.experts import GaussianExpert
+from classicmoe.gates import GaussianGate
+from classicmoe.gates.gaussian import GaussianGateParameters
+from classicmoe.models.fitting import Plan, Result, fit_mixture
+from classicmoe.models.inverse_regression import (
+    ForwardExpert,
+    ForwardGate,
+    ForwardParameters,
+    InverseExpert,
+    Joint,
+    as_joint,
+    forward,
+)
+from classicmoe.models.noise import DENSE, noise_structure
+from classicmoe.models.partitions import check_labels
+from classicmoe.models.publishing import warn_dropped
+from classicmoe.models.rows import Rows
+from classicmoe.models.swapped import chunk_rows, swapped, varying_columns
+
+
+class Asked(NamedTuple):
+    """What is to be fitted and how."""
+
+    n_experts: int
+    noise: str
+    n_latent: int
+    blocks: Any
+    control: Control
+    seeds: list[np.random.SeedSequence]
+    n_refine: int | None
+    init: Any
+    warm: Joint | None
+    n_workers: int
+
+
+class Fitted(NamedTuple):
+    """A fit in the user's units, experts in canonical order; sums are of the forward law on the training rows."""
+
+    result: Result
+    structure: Any
+    joint: Joint
+    kept: NDArray[np.intp]
+    totals: Totals
+
+
+def fit_inverse(rows: Rows, asked: Asked) -> Fitted:
+    """Fit the joint law to rows.
+
+    Raises
+    ------
+    DataError
+        No column varies, or outputs that determine each other.
+    """
+    _, view = rows.reader.views()
+    kept = _usable_columns(rows, view, asked.noise)
+    structure = noise_structure(asked.noise, asked.n_latent, _labels(asked, kept))
+    return fit_structure(rows, asked, structure, kept)
+
+
+def fit_structure(rows: Rows, asked: Asked, structure: Any, kept: NDArray[np.intp]) -> Fitted:
+    """Fit the joint law with a given structure of the noise on given columns."""
+    _, view = rows.reader.views()
+    source = swapped(rows.source, view, kept, chunk_rows(asked.n_experts, len(kept)))
+    every = View(0, np.arange(_n_outputs(rows)))
+    mixture = Mixture(GaussianGate(), InverseExpert(structure, getattr(structure, "spherical", False)))
+    plan = Plan(
+        mixture,
+        asked.n_experts,
+        every,
+        every,
+        asked.control,
+        asked.seeds,
+        asked.n_refine,
+        asked.init,
+        None if asked.warm is None else _as_inverse(asked.warm, mixture),
+        asked.n_workers,
+        None,
+        lambda params, look: _sort_keys(params, look, mixture, structure),
+    )
+    result = fit_mixture(source, plan)
+    _refuse_dependent_outputs(result.survey)
+    if isinstance(structure, Block):
+        structure = Block(result.params.expert.noise.labels)
+    joint = as_joint(result.params.gate, result.params.expert, mixture.gate._density.structure)
+    return Fitted(result, structure, joint, kept, _forward_totals(rows, joint, structure, kept, asked))
+
+
+def _usable_columns(rows: Rows, view: View, noise: str) -> NDArray[np.intp]:
+    """Return the columns that vary and, for a full covariance, do not depend on others; warn about the others."""
+    names = rows.reader.expert.names_out
+    if noise in DENSE or noise == "block":
+        look = survey(rows.source, view, view, GaussianExpert())
+        dropped, kept = look.expert_dropped, look.expert_design.kept
+    else:
+        kept = varying_columns(rows.source, view)
+        dropped = [Dependence(int(i), ()) for i in np.setdiff1d(np.arange(len(view.columns)), kept)]
+    warn_dropped("the model", dropped, names)
+    if not len(kept):
+        raise DataError("No column of X varies, so there is nothing that y could depend on.")
+    return np.asarray(kept, dtype=np.intp)
+
+
+def _labels(asked: Asked, kept: NDArray[np.intp]) -> Array | None:
+    if asked.blocks is None:
+        return None
+    return check_labels(asked.blocks, asked.n_experts, kept)
+
+
+def _n_outputs(rows: Rows) -> int:
+    for task in rows.source.tasks():
+        return int(task[0].y.shape[1])
+    raise DataError("There are no rows.")
+
+
+def _refuse_dependent_outputs(look: Survey) -> None:
+    for dropped in look.expert_dropped:
+        on = ", ".join(str(i) for i in dropped.on)
+        raise DataError(
+            f"Output {dropped.column} of y is a linear combination of output(s) {on}: they have no joint density. "
+            "Leave it out."
+        )
+
+
+def _as_inverse(joint: Joint, mixture: Mixture) -> MixtureParameters:
+    structure_of_y = mixture.gate._density.structure  # type: ignore[attr-defined]  # the gate is Gaussian
+    density = GaussianParameters(joint.center[..., None], structure_of_y.from_dense(joint.spread))
+    coef = np.concatenate([joint.intercept[..., None], joint.slope], axis=2)
+    return MixtureParameters(GaussianGateParameters(joint.log_weight, density), GaussianParameters(coef, joint.noise))
+
+
+def _sort_keys(params: MixtureParameters, look: Survey, mixture: Mixture, structure: Any) -> Array:
+    """Order experts by their mean where x is average, then by coefficients."""
+    joint = as_joint(params.gate, params.expert, mixture.gate._density.structure)  # type: ignore[attr-defined]
+    law = forward(joint, structure)
+    at_mean = np.einsum("kqd,d->kq", law.coef, look.response.center) + law.intercept
+    return np.vstack([at_mean.T, law.coef.reshape(len(at_mean), -1).T])
+
+
+def _forward_totals(rows: Rows, joint: Joint, structure: Any, kept: NDArray[np.intp], asked: Asked) -> Totals:
+    """Return conditional and joint log-likelihood, entropy and masses on the training rows."""
+    _, view = rows.reader.views()
+    design = raw_design(view.table, view.columns[kept])
+    params = ForwardParameters(joint, forward(joint, structure))
+    mixture = Mixture(ForwardGate(structure), ForwardExpert(structure))  # type: ignore[arg-type]  # only evaluated
+    evaluator = Evaluator(mixture, MixtureParameters(params, params), design, design, unit_response(joint))
+    before = rows.source.chunk_rows
+    rows.source.chunk_rows = min(before, chunk_rows(asked.n_experts, len(kept)))
+    try:
+        return evaluator.totals(rows.source, asked.n_workers)
+    finally:
+        rows.source.chunk_rows = before
+
+
+def unit_response(joint: Joint) -> Response:
+    """Return the scaling of y that leaves it as it is."""
+    q = joint.center.shape[1]
+    return Response(np.zeros(q), np.ones(q))
