@@ -39,6 +39,14 @@ class TooFewRowsError(DataError):
     """Fewer (distinct) rows than the model has coefficients to determine."""
 
 
+class ModelTableError(DataError):
+    """The columns of a table of models (complexity, contrast, penalty shape) cannot be used."""
+
+
+class TooFewModelsError(DataError):
+    """Fewer models than a slope can be read off."""
+
+
 class NotComparableError(ClassicMoEError, ValueError):
     """Models whose likelihoods are of different things were to be ranked."""
 
@@ -93,3 +101,11 @@ class IdColumnWarning(ClassicMoEWarning):
 
 class ManyLevelsWarning(ClassicMoEWarning):
     """A categorical column has many levels."""
+
+
+class DroppedModelsWarning(ClassicMoEWarning):
+    """Models were left out of a slope heuristic."""
+
+
+class DoubtfulSlopeWarning(ClassicMoEWarning):
+    """Something speaks against what a slope heuristic selected."""
