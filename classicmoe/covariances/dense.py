@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe import kernels
-from classicmoe.contracts import Array
+from classicmoe.contracts import Array, unpack_symmetric
 from classicmoe.covariances.sharing import (
     LOG_2PI,
     Scale,
@@ -24,6 +24,8 @@ from classicmoe.covariances.sharing import (
     share_free,
     spread_free,
 )
+
+FEW = 3  # outputs up to which products are summed while the weighted residuals are written
 
 
 class DenseParameters(NamedTuple):
@@ -58,14 +60,29 @@ class Dense:
         q = params.factor.shape[1]
         whitener = np.linalg.inv(params.factor) if q > 1 else 1.0 / params.factor
         constant = np.log(whitener[:, np.arange(q), np.arange(q)]).sum(axis=1) - 0.5 * q * LOG_2PI
-        kernels.gaussian.log_density(y, residual, whitener, constant, out)
+        if q == 1:
+            kernels.gaussian.log_density(y, residual, whitener, constant, out)
+            return
+        kernels.gaussian.subtract(y, residual)
+        white = np.empty((q, residual.shape[1]))
+        for k in range(len(constant)):
+            np.dot(whitener[k], residual[k * q : (k + 1) * q], out=white)
+            kernels.gaussian.minus_half_square(white, constant[k], out[k])
 
-    def statistics(self, params: DenseParameters, residual: Array, resp: Array, rows: Array) -> DenseStatistics:
-        """Return the scatter; ``rows`` (K * q, m) receives the residuals times responsibilities."""
-        q = params.factor.shape[1]
-        scatter = np.zeros((len(resp), q, q))
-        kernels.gaussian.residual_rows(resp, residual, scatter, rows)
-        return DenseStatistics(scatter)
+    def statistics(self, params: DenseParameters, residual: Array, resp: Array, rows: Array | None) -> DenseStatistics:
+        """Return the scatter; ``rows`` (K * q, m), if given, receives the residuals times responsibilities."""
+        n_experts, q, _ = params.factor.shape
+        if rows is not None and q <= FEW:
+            scatter = np.zeros((n_experts, q, q))
+            kernels.gaussian.residual_rows(resp, residual, scatter, rows)
+            return DenseStatistics(scatter)
+        packed = np.zeros((n_experts, q * (q + 1) // 2))
+        for k in range(n_experts):
+            own = residual[k * q : (k + 1) * q]
+            kernels.moments.add_second_moments(resp[k : k + 1], own, packed[k : k + 1])
+            if rows is not None:
+                np.multiply(own, resp[k], out=rows[k * q : (k + 1) * q])
+        return DenseStatistics(unpack_symmetric(packed, q))
 
     def update(
         self,

@@ -55,10 +55,15 @@ class Diagonal:
         """Turn means into residuals (K * q, m) in place and write the log-densities (K, m)."""
         kernels.diagonal.log_density(y, residual, 1.0 / params.variance, np.log(params.variance) + LOG_2PI, out)
 
-    def statistics(self, params: DiagonalParameters, residual: Array, resp: Array, rows: Array) -> DiagonalStatistics:
-        """Return the expected squares; ``rows`` (K * q, m) receives expected residuals times responsibilities."""
+    def statistics(
+        self, params: DiagonalParameters, residual: Array, resp: Array, rows: Array | None
+    ) -> DiagonalStatistics:
+        """Return the expected squares; ``rows`` (K * q, m), if given, gets expected residuals x responsibilities."""
         squares = np.zeros(params.variance.shape)
-        kernels.diagonal.residual_rows(resp, residual, params.variance, squares, rows)
+        if rows is None:
+            kernels.diagonal.add_squares(resp, residual, params.variance, squares)
+        else:
+            kernels.diagonal.residual_rows(resp, residual, params.variance, squares, rows)
         return DiagonalStatistics(squares)
 
     def update(

@@ -85,16 +85,21 @@ class Factor:
         """Return beta (K, p, q): the expectation of the latent factors is beta e."""
         return self.posterior(params) @ (params.loadings / params.variance[..., None]).transpose(0, 2, 1)
 
-    def statistics(self, params: FactorParameters, residual: Array, resp: Array, rows: Array) -> FactorStatistics:
-        """Return squares and cross products; ``rows`` (K * q, m) receives residuals times responsibilities."""
+    def statistics(
+        self, params: FactorParameters, residual: Array, resp: Array, rows: Array | None
+    ) -> FactorStatistics:
+        """Return squares and cross products; ``rows`` (K * q, m), if given, gets residuals x responsibilities."""
         k, q, p = params.loadings.shape
         squares, cross = np.zeros((k, q)), np.zeros((k, q, p))
-        kernels.diagonal.residual_rows(resp, residual, params.variance, squares, rows)
+        if rows is None:
+            kernels.diagonal.add_squares(resp, residual, params.variance, squares)
+        else:
+            kernels.diagonal.residual_rows(resp, residual, params.variance, squares, rows)
         beta = self._regression(params)
         for i in range(k):
-            part = slice(i * q, (i + 1) * q)
-            latent = np.dot(beta[i], residual[part])
-            np.dot(rows[part], latent.T, out=cross[i])
+            own = residual[i * q : (i + 1) * q]
+            latent = np.dot(beta[i], own)
+            np.dot(own, np.multiply(latent, resp[i], out=latent).T, out=cross[i])
         return FactorStatistics(squares, cross)
 
     def update(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from classicmoe import kernels
 from classicmoe.contracts import Array, Block, Design, Ground, Response, Step, unpack_symmetric
+from classicmoe.covariances.dense import FEW
 
 
 class GaussianParameters(NamedTuple):
@@ -102,12 +103,29 @@ class LinearGaussian:
         """Return mass, gradient, Gram matrices and the covariances' sums about the current means."""
         n_experts, q, width = params.coef.shape
         residual, _ = self._residual(params, block)
-        rows = block.scratch("residual rows", n_experts * q)
+        # Products of residuals and columns: the fewer of the two are weighted.
+        few = q <= max(width, FEW)
+        rows = block.scratch("residual rows", n_experts * q) if few else None
         noise = self.structure.statistics(params.noise, residual, resp, rows)
-        gradient = np.dot(rows, block.expert_columns.T).reshape(n_experts, q, width)
+        if rows is not None:
+            gradient = np.dot(rows, block.expert_columns.T).reshape(n_experts, q, width)
+        else:
+            gradient = self._gradient(residual, block, resp)
         gram = np.zeros((n_experts, width * (width + 1) // 2))
         kernels.moments.add_second_moments(resp, block.expert_columns, gram)
         return GaussianStatistics(gram[:, 0].copy(), gradient, gram, noise)
+
+    def _gradient(self, residual: Array, block: Block, resp: Array) -> Array:
+        """Return the sums of r e x' from weighted columns; a missing residual has expectation 0."""
+        n_experts, q = len(resp), len(block.y)
+        if self.tolerates_missing and np.isnan(block.y).any():
+            residual = np.nan_to_num(residual, nan=0.0)
+        gradient = np.empty((n_experts, q, len(block.expert_columns)))
+        weighted = block.scratch("weighted columns", len(block.expert_columns))
+        for k in range(n_experts):
+            np.multiply(block.expert_columns, resp[k], out=weighted)
+            np.dot(residual[k * q : (k + 1) * q], weighted.T, out=gradient[k])
+        return gradient
 
     def update(
         self, params: GaussianParameters, statistics: GaussianStatistics, ground: Ground, step: Step = "full"

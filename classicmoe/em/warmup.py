@@ -38,7 +38,19 @@ def warmup() -> float:
         whitener = np.ones((n_experts, 1, 1))
         kernels.gaussian.log_density(np.zeros((1, m)), a.copy(), whitener, np.zeros(n_experts), np.empty_like(a))
         kernels.gaussian.residual_rows(a, b, np.zeros((n_experts, 1, 1)), np.empty_like(a))
+        kernels.gaussian.subtract(np.zeros((1, m)), a.copy())
+        kernels.gaussian.minus_half_square(a.copy(), 0.0, np.empty(m))
         unit, square = np.ones((n_experts, 1)), np.zeros((n_experts, 1))
         kernels.diagonal.log_density(np.zeros((1, m)), a.copy(), unit, square.copy(), np.empty_like(a))
         kernels.diagonal.residual_rows(a, b, unit, square, np.empty_like(a))
+        kernels.diagonal.add_squares(a, b, unit, square)
+        order, matrix = np.zeros((n_experts, 1), dtype=np.intp), np.ones((n_experts, 1, 1))
+        kernels.blocks.log_density(
+            np.zeros((1, m)), a.copy(), matrix, order, order, np.zeros(n_experts), np.empty_like(a)
+        )
+        kernels.blocks.residual_rows(a, b, order, order, matrix.copy(), np.empty_like(a))
+        kernels.blocks.cholesky(matrix, order, order, 0.0, matrix.copy(), np.zeros((n_experts, 1), dtype=bool))
+        for kernel in (kernels.blocks.invert, kernels.blocks.outer):
+            kernel(matrix, order, order, matrix.copy())
+        kernels.blocks.score(matrix, matrix, order, order, matrix.copy())
     return time.perf_counter() - began

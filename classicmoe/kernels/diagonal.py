@@ -42,3 +42,17 @@ def residual_rows(resp, residual, variance, squares, out):
                 out[row, r] = v
                 s += v * e if here else resp[k, r] * gap
             squares[k, j] += s
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def add_squares(resp, residual, variance, squares):
+    """Add sum_r resp_k (residual_kj^2, or the variance where it is missing) to ``squares`` (K, q)."""
+    n_experts, m = resp.shape
+    q = squares.shape[1]
+    for k in range(n_experts):
+        for j in range(q):
+            row, s, gap = k * q + j, 0.0, variance[k, j]
+            for r in range(m):
+                e = residual[row, r]
+                s += resp[k, r] * (e * e if e == e else gap)
+            squares[k, j] += s

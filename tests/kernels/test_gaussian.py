@@ -20,7 +20,12 @@ def test_log_density_and_residuals(n_experts, q, m):
     whitener = np.linalg.inv(np.linalg.cholesky(covariances))
     constant = np.log(whitener[:, range(q), range(q)]).sum(axis=1) - 0.5 * q * np.log(2.0 * np.pi)
     residual, out = means.reshape(-1, m).copy(), np.empty((n_experts, m))
-    kernels.gaussian.log_density(y, residual, whitener, constant, out)
+    if q == 1:
+        kernels.gaussian.log_density(y, residual, whitener, constant, out)
+    else:
+        kernels.gaussian.subtract(y, residual)
+        for k in range(n_experts):
+            kernels.gaussian.minus_half_square(whitener[k] @ residual[k * q : (k + 1) * q], constant[k], out[k])
     expected = [
         [multivariate_normal.logpdf(y[:, r], means[k, :, r], covariances[k]) for r in range(m)]
         for k in range(n_experts)
