@@ -1,12 +1,13 @@
 """Block-diagonal covariances with a given partition of the responses, one partition per expert.
 
-Blocks of each expert are stored one after the other; whatever structure holds the whole expert (a lower Cholesky
-factor, its inverse, the scatter) is stored as packed lower triangles of its blocks.
+Matrices (K, q, q) are dense and zero between blocks; the kernels visit the blocks only, so that a pass costs
+O(n sum of squared block sizes).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from classicmoe import kernels
 from classicmoe.contracts import Array
 from classicmoe.covariances.dense import Dense, DenseParameters, DenseStatistics
-from classicmoe.covariances.sharing import LOG_2PI
+from classicmoe.covariances.sharing import LOG_2PI, log_coordinates, real_coordinates
+
+Integers = NDArray[np.intp]
 
 
 class BlockParameters(NamedTuple):
@@ -39,40 +42,32 @@ class Block:
         """Return the blocks of one covariance (q, q) for all experts."""
         assert gram is not None
         labels = np.asarray(self.labels, dtype=float)
-        return self._from_covariance(np.broadcast_to(gram, (n_experts, *gram.shape)), labels, floor)
+        return self._from_covariance(np.repeat(gram[None], n_experts, axis=0), labels, floor)
 
     def _from_covariance(self, covariance: Array, labels: Array, floor: float) -> BlockParameters:
-        factor = np.zeros(covariance.shape)
-        dense = Dense()
-        for k, members in _blocks(labels):
-            at = np.ix_(members, members)
-            part = covariance[k][at]
-            factor[k][at] = dense.start(np.diag(part), part, 1, floor).factor[0]
+        """Return the factors of the blocks, eigenvalues lifted to the floor."""
+        at, factor = _layout(labels), np.zeros(covariance.shape)
+        low = np.zeros(labels.shape, dtype=bool)
+        kernels.blocks.cholesky(covariance, at.order, at.begin, floor, factor, low)
+        kernels.blocks.cholesky(covariance, at.order, at.begin, 0.0, factor, np.zeros_like(low))
+        for k, first in np.argwhere(low):
+            members = np.ix_(*2 * (at.order[k, at.begin[k] == first],))
+            part = covariance[k][members]
+            factor[k][members] = Dense().start(np.diag(part), part, 1, floor).factor[0]
         return BlockParameters(labels, factor)
 
     def log_density(self, params: BlockParameters, y: Array, residual: Array, out: Array) -> None:
         """Turn means into residuals (K * q, m) in place and write the log-densities (K, m)."""
-        k, q, _ = params.factor.shape
-        kernels.diagonal.log_density(y, residual, np.zeros((k, q)), np.full((k, q), LOG_2PI), out)
-        for i, members in _blocks(params.labels):
-            factor = params.factor[i][np.ix_(members, members)]
-            whitener = np.linalg.inv(factor)
-            constant = np.array([np.log(np.diag(whitener)).sum()])
-            part = residual[i * q + members]
-            density = np.empty((1, part.shape[1]))
-            kernels.gaussian.log_density(np.zeros_like(part), -part, whitener[None], constant, density)
-            out[i] += density[0]
+        at, whitener = _layout(params.labels), _whitener(params)
+        diagonal = np.diagonal(whitener, axis1=1, axis2=2)
+        constant = np.log(diagonal).sum(axis=1) - 0.5 * diagonal.shape[1] * LOG_2PI
+        kernels.blocks.log_density(y, residual, whitener, at.order, at.begin, constant, out)
 
-    def statistics(self, params: BlockParameters, residual: Array, resp: Array, rows: Array) -> DenseStatistics:
-        """Return the scatter within blocks; ``rows`` (K * q, m) receives the residuals times responsibilities."""
-        k, q, _ = params.factor.shape
-        scatter = np.zeros((k, q, q))
-        for i, members in _blocks(params.labels):
-            part = residual[i * q + members]
-            inner, weighted = np.zeros((1, len(members), len(members))), np.empty_like(part)
-            kernels.gaussian.residual_rows(resp[i : i + 1], part, inner, weighted)
-            rows[i * q + members] = weighted
-            scatter[i][np.ix_(members, members)] = inner[0]
+    def statistics(self, params: BlockParameters, residual: Array, resp: Array, rows: Array | None) -> DenseStatistics:
+        """Return the scatter within blocks; ``rows`` (K * q, m), if given, receives residuals x responsibilities."""
+        at, scatter = _layout(params.labels), np.zeros(params.factor.shape)
+        out = np.empty((0, resp.shape[1])) if rows is None else rows
+        kernels.blocks.residual_rows(resp, residual, at.order, at.begin, scatter, out)
         return DenseStatistics(scatter)
 
     def update(
@@ -95,36 +90,40 @@ class Block:
 
     def precision_times(self, params: BlockParameters, right: Array) -> Array:
         """Return Sigma_k^-1 right_k for right (..., K, q, p)."""
-        return Dense().precision_times(DenseParameters(params.factor), right)
+        whitener = _whitener(params)
+        return whitener.transpose(0, 2, 1) @ (whitener @ right)
 
     def score(self, params: BlockParameters, statistics: DenseStatistics, mass: Array) -> Array:
         """Return the derivative in the free coordinates."""
-        full = Dense().score(DenseParameters(params.factor), statistics, mass)
-        return full[self._free(params)]
+        at, out = _layout(params.labels), np.zeros(params.factor.shape)
+        kernels.blocks.score(_whitener(params), statistics.scatter, at.order, at.begin, out)
+        diagonal = np.arange(out.shape[1])
+        out[:, diagonal, diagonal] *= params.factor[:, diagonal, diagonal]
+        out[:, diagonal, diagonal] -= mass[:, None]
+        return out[at.free]
 
     def scores(self, params: BlockParameters, residual: Array, resp: Array) -> Array:
         """Return each row's derivatives (m, n_free); residual (K, q, m), resp (K, m)."""
-        return Dense().scores(DenseParameters(params.factor), residual, resp)[:, self._free(params)]
-
-    def _free(self, params: BlockParameters) -> NDArray[np.bool_]:
-        """Return which entries of the packed lower triangles lie within blocks."""
+        full = Dense().scores(DenseParameters(params.factor), residual, resp)
         i, j = np.tril_indices(params.factor.shape[1])
-        return np.asarray(params.labels[:, i] == params.labels[:, j]).ravel()
+        return full[:, (params.labels[:, i] == params.labels[:, j]).ravel()]
 
     def n_free(self, params: BlockParameters) -> int:
         """Return the number of free coordinates."""
-        return int(self._free(params).sum())
+        return len(_layout(params.labels).free[0])
 
     def pack(self, params: BlockParameters) -> Array:
         """Return the free coordinates."""
-        return Dense().pack(DenseParameters(params.factor))[self._free(params)]
+        at = _layout(params.labels)
+        vector = params.factor[at.free]
+        vector[at.diagonal] = log_coordinates(vector[at.diagonal])
+        return vector
 
     def unpack(self, vector: Array, like: BlockParameters) -> BlockParameters:
         """Invert :meth:`pack`."""
-        free = self._free(like)
-        full = np.zeros(len(free))
-        full[free] = vector
-        return like._replace(factor=Dense().unpack(full, DenseParameters(like.factor)).factor)
+        at, factor = _layout(like.labels), np.zeros(like.factor.shape)
+        factor[at.free] = np.where(at.diagonal, real_coordinates(vector), vector)
+        return like._replace(factor=factor)
 
     def permute(self, params: BlockParameters, order: NDArray[np.intp]) -> BlockParameters:
         """Return the parameters with experts in another order."""
@@ -136,7 +135,9 @@ class Block:
 
     def dense(self, params: BlockParameters) -> Array:
         """Return the covariances (K, q, q)."""
-        return params.factor @ params.factor.transpose(0, 2, 1)
+        at, out = _layout(params.labels), np.zeros(params.factor.shape)
+        kernels.blocks.outer(params.factor, at.order, at.begin, out)
+        return out
 
     def variances(self, params: BlockParameters) -> Array:
         """Return the diagonals (K, q)."""
@@ -148,9 +149,40 @@ class Block:
 
     def at_floor(self, params: BlockParameters, floor: float) -> NDArray[np.bool_]:
         """Return whether the smallest eigenvalue sits on the floor, (K,)."""
-        return Dense().at_floor(DenseParameters(params.factor), floor)
+        at, low = _layout(params.labels), np.zeros(params.labels.shape, dtype=bool)
+        # An eigenvalue is at the floor or below if what is above the floor is not positive definite.
+        covariance = self.dense(params)
+        kernels.blocks.cholesky(covariance, at.order, at.begin, 1.0001 * floor, np.zeros_like(covariance), low)
+        return np.asarray(low.any(axis=1))
 
 
-def _blocks(labels: Array) -> list[tuple[int, NDArray[np.intp]]]:
-    """Return expert and members of every block."""
-    return [(k, np.flatnonzero(row == label)) for k, row in enumerate(labels) for label in np.unique(row)]
+class _Layout(NamedTuple):
+    """Where the blocks are: what the kernels ask for, the places (k, i, j) of the free coordinates, which are log."""
+
+    order: Integers
+    begin: Integers
+    free: tuple[Integers, Integers, Integers]
+    diagonal: NDArray[np.bool_]
+
+
+def _layout(labels: Array) -> _Layout:
+    return _layout_of(np.asarray(labels, dtype=float).tobytes(), labels.shape)
+
+
+@lru_cache(maxsize=4)  # one partition is asked for again and again; a layout can be as large as the covariances
+def _layout_of(labels: bytes, shape: tuple[int, int]) -> _Layout:
+    table = np.frombuffer(labels).reshape(shape)
+    order = np.argsort(table, axis=1, kind="stable")
+    ordered = np.take_along_axis(table, order, axis=1)
+    first = np.ones(shape, dtype=bool)
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    begin = np.maximum.accumulate(np.where(first, np.arange(shape[1]), 0), axis=1)
+    k, i, j = np.nonzero(np.tril(table[:, :, None] == table[:, None, :]))
+    return _Layout(order, begin, (k, i, j), i == j)
+
+
+def _whitener(params: BlockParameters) -> Array:
+    """Return the inverses of the factors, (K, q, q)."""
+    at, out = _layout(params.labels), np.zeros(params.factor.shape)
+    kernels.blocks.invert(params.factor, at.order, at.begin, out)
+    return out

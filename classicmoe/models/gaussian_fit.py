@@ -70,7 +70,7 @@ def fit_inverse(rows: Rows, asked: Asked) -> Fitted:
     """
     _, view = rows.reader.views()
     kept = _usable_columns(rows, view, asked.noise)
-    structure = noise_structure(asked.noise, asked.n_latent, _labels(asked, kept))
+    structure = noise_structure(asked.noise, asked.n_latent, _labels(asked, kept, len(view.columns)))
     return fit_structure(rows, asked, structure, kept)
 
 
@@ -117,10 +117,10 @@ def _usable_columns(rows: Rows, view: View, noise: str) -> NDArray[np.intp]:
     return np.asarray(kept, dtype=np.intp)
 
 
-def _labels(asked: Asked, kept: NDArray[np.intp]) -> Array | None:
+def _labels(asked: Asked, kept: NDArray[np.intp], n_columns: int) -> Array | None:
     if asked.blocks is None:
         return None
-    return check_labels(asked.blocks, asked.n_experts, kept)
+    return check_labels(asked.blocks, asked.n_experts, n_columns, kept)
 
 
 def _n_outputs(rows: Rows) -> int:

@@ -1,7 +1,7 @@
 """Partitions of columns into blocks: the path by thresholding correlations, and labels as users give them.
 
-Thresholding |R| and taking connected components is single-linkage clustering with distance 1 - |R|, so that the whole
-path, from one block to singletons, costs one minimum spanning tree (Devijver & Gallopin 2018).
+Thresholding |R| and taking connected components is single-linkage clustering, so that the whole path, from one block
+to singletons, costs one minimum spanning tree (Devijver & Gallopin 2018).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import cut_tree, linkage
+from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
 from classicmoe.contracts import Array
@@ -19,7 +19,7 @@ from classicmoe.exceptions import ConfigurationError
 
 
 def partition_path(similarity: Array, signed: bool = False) -> list[NDArray[np.intp]]:
-    """Return the partitions that thresholding passes through, from singletons to one block.
+    """Return the partitions that thresholding passes through, from singletons to the coarsest.
 
     Parameters
     ----------
@@ -31,24 +31,40 @@ def partition_path(similarity: Array, signed: bool = False) -> list[NDArray[np.i
     Returns
     -------
     list of ndarray of shape (d,)
-        Block labels in the order of first appearance. Equal correlations merge at once.
+        Block labels in the order of first appearance. Equal correlations merge at once; the coarsest partition is one
+        block unless correlations are zero (with ``signed``: or negative).
+    """
+    d = len(similarity)
+    labels = np.arange(d)
+    path = [labels]
+    if d == 1:
+        return path
+    steps = _steps_down(similarity, signed)
+    links = linkage(steps, "single")
+    members = [[j] for j in range(d)]  # of the singletons, then of what every link makes
+    # The partition after a link stands on its own only if the next one happens at another threshold.
+    ends = np.append(links[1:, 2] > links[:-1, 2], True)
+    for (one, two, step, _), end in zip(links, ends, strict=True):
+        if step >= len(steps):
+            break
+        members.append(members[int(one)] + members[int(two)])
+        labels = labels.copy()
+        labels[members[-1]] = min(labels[members[-1]])
+        if end:
+            path.append(canonical(labels))
+    return path
+
+
+def _steps_down(similarity: Array, signed: bool) -> Array:
+    """Return, for every pair in SciPy's order, how many larger values there are; for pairs that never link, all.
+
+    Ranks, unlike 1 - |R|, keep apart values that differ in their last digit only, however small they are.
     """
     strength = similarity if signed else np.abs(similarity)
-    strength = np.where(np.isfinite(strength), 0.5 * (strength + strength.T), 0.0)
-    d = len(strength)
-    if d == 1:
-        return [np.zeros(1, dtype=np.intp)]
-    distance = np.clip(1.0 - strength, 0.0, None)
-    np.fill_diagonal(distance, 0.0)
-    tree = linkage(squareform(distance, checks=False), "single")
-    cuts = cut_tree(tree)
-    path = [canonical(cuts[:, 0])]
-    # The partition after merge number j stands on its own only if the next merge happens at another threshold.
-    for j in range(1, d):
-        linked = tree[j - 1, 2] < 1.0  # a correlation of zero or less is no link
-        if linked and (j == d - 1 or tree[j, 2] > tree[j - 1, 2]):
-            path.append(canonical(cuts[:, j]))
-    return path
+    strength = 0.5 * (strength + strength.T)  # corrcoef differs by one unit of rounding across the diagonal
+    strength = squareform(np.where(np.isfinite(strength), strength, 0.0), checks=False)
+    values, rank = np.unique(strength, return_inverse=True)
+    return np.where(strength > 0.0, len(values) - 1.0 - rank, float(len(strength)))
 
 
 def canonical(labels: NDArray[Any]) -> NDArray[np.intp]:
@@ -59,22 +75,34 @@ def canonical(labels: NDArray[Any]) -> NDArray[np.intp]:
     return rank[inverse]
 
 
-def check_labels(blocks: Any, n_experts: int, kept: NDArray[np.intp]) -> Array:
+def align(paths: Sequence[Sequence[NDArray[np.intp]]]) -> list[NDArray[np.intp]]:
+    """Pair the paths of several experts from the sparse end on, as far as the shortest goes: labels (K, d) each."""
+    return [np.stack(labels) for labels in zip(*paths, strict=False)]
+
+
+def block_sizes(labels: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the number of columns in every block of one expert, by label."""
+    return np.unique(labels, return_counts=True)[1]
+
+
+def check_labels(blocks: Any, n_experts: int, n_columns: int, kept: NDArray[np.intp]) -> Array:
     """Return block labels (K, d) of the columns in use from what the user gave, one list for all experts or K lists.
 
     Raises
     ------
     ConfigurationError
+        Not one label for every column, or labels that cannot be told apart.
     """
-    table = list(blocks) if isinstance(blocks, Sequence | np.ndarray) else None
+    table = list(blocks) if isinstance(blocks, Sequence | np.ndarray) and not isinstance(blocks, str) else []
     if table and not isinstance(table[0], list | tuple | np.ndarray):
         table = [table] * n_experts
-    n_columns = int(kept.max()) + 1
-    if not table or len(table) != n_experts or any(len(row) < n_columns for row in table):
+    if len(table) != n_experts or any(np.shape(row) != (n_columns,) for row in table):
         raise ConfigurationError(
             f"blocks must be one list of {n_columns} labels, or {n_experts} such lists (one per expert): the block of "
             "every column."
         )
+    if any(label is None or label != label for row in table for label in row):
+        raise ConfigurationError("blocks must name a block for every column; None and NaN name none.")
     return np.array([canonical(np.asarray(row)[kept]) for row in table], dtype=float)
 
 
