@@ -42,7 +42,9 @@ def draw_sample(source: Source, survey: Survey, size: int = SAMPLE_ROWS) -> Samp
         for chunk in task:
             widths = [part.shape[1] for part in (*chunk.tables, chunk.y)]
             weight = np.ones(len(chunk.y)) if chunk.weight is None else np.asarray(chunk.weight, float)
-            lowest.add(np.hstack([*chunk.tables, chunk.y]).astype(float) + 0.0, weight)  # -0.0 and 0.0 are one value
+            values = np.hstack([*chunk.tables, chunk.y]).astype(float) + 0.0  # -0.0 and 0.0 are one value
+            values[np.isnan(values)] = np.nan  # and so are all kinds of NaN
+            lowest.add(values, weight)
     rows, weight, distinct = lowest.rows_in_order()
     if distinct > len(rows):
         weight *= survey.ground.weight / weight.sum()

@@ -123,10 +123,11 @@ def _first_look(source: Source) -> _Moments:
             parts = (*chunk.tables, chunk.y)
             if not origin:
                 lead = int(np.argmax(w > 0))
-                origin = [np.nan_to_num(np.asarray(part[lead], float)) for part in parts]
+                origin = [np.asarray(part[lead], float) for part in chunk.tables] + [np.full(chunk.y.shape[1], np.nan)]
                 first = [np.zeros(part.shape[1]) for part in parts]
                 second = [np.zeros(part.shape[1]) for part in parts]
                 missing = np.zeros(chunk.y.shape[1])
+            _add_first_seen(origin[-1], chunk.y, w)
             empty = w == 0.0
             with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
                 for i, part in enumerate(parts):
@@ -143,6 +144,7 @@ def _first_look(source: Source) -> _Moments:
             weight += float(w.sum())
     if not all(np.isfinite(t).all() for t in second):
         raise DataError("Some values are so large that their squares overflow; rescale the columns or y.")
+    origin[-1] = np.nan_to_num(origin[-1])
     means, scales = [], []
     for i, (o, s, t) in enumerate(zip(origin, first, second, strict=True)):
         there = np.maximum(weight - missing, 1e-300) if i == len(origin) - 1 else weight
@@ -154,6 +156,14 @@ def _first_look(source: Source) -> _Moments:
         scales.append(np.sqrt(np.where(variance > noise, variance, 0.0)))
     response = Response(means[-1], np.where(scales[-1] > 0, scales[-1], 1.0))
     return _Moments(rows, weight, tuple(means[:-1]), tuple(scales[:-1]), response)
+
+
+def _add_first_seen(origin: Array, y: Array, weight: Array) -> None:
+    """Fill the outputs that no row had so far with their first entry that is there; far from zero, 0 is no origin."""
+    for j in np.flatnonzero(np.isnan(origin)):
+        seen = np.flatnonzero((weight > 0.0) & ~np.isnan(y[:, j]))
+        if len(seen):
+            origin[j] = y[seen[0], j]
 
 
 def _in_one_unit(response: Response) -> Response:

@@ -41,6 +41,14 @@ def test_minus_zero_is_zero():
     assert drawn.weight.tolist() == [2.0, 1.0]
 
 
+def test_every_nan_is_the_same_missing_entry():
+    other = np.array([0x7FF8000000000001, 0xFFF8000000000000], np.uint64).view(float)
+    y = np.r_[np.nan, other, 1.0, 1.0]
+    drawn = sample(np.zeros((5, 1)), y)
+    assert drawn.weight.tolist() == [2.0, 3.0]
+    assert np.array_equal(drawn.source.y[:, 0], [1.0, np.nan], equal_nan=True)
+
+
 def test_the_block_holds_the_scaled_rows():
     X, y = data()
     drawn = sample(X, y)

@@ -9,10 +9,10 @@ from classicmoe.exceptions import DataError
 from classicmoe.experts import GaussianExpert
 
 
-def look(X, y, weight=None, gate=None, expert=None, chunk_rows=64, n_workers=1):
+def look(X, y, weight=None, gate=None, expert=None, chunk_rows=64, family=None):
     every = np.arange(X.shape[1])
     views = [View(0, every if side is None else np.asarray(side, dtype=np.intp)) for side in (gate, expert)]
-    return survey(ArraySource((X,), y, weight, chunk_rows), *views, GaussianExpert(), n_workers)
+    return survey(ArraySource((X,), y, weight, chunk_rows), *views, family or GaussianExpert())
 
 
 def data(n=300, d=4, q=1, seed=0):
@@ -136,6 +136,63 @@ def assert_same_survey(a, b):
     numbers = [(*look.ground, *look.response, *look.gate_design[2:4]) for look in (a, b)]
     for x, z in zip(*numbers, strict=True):
         assert np.allclose(x, z, rtol=1e-10, atol=1e-10)
+
+
+# -- missing entries of the response ------------------------------------------------------------------------------
+
+
+def with_gaps(n=300, seed=0):
+    """Columns, responses of which a third is missing, weights."""
+    X, _ = data(n, seed=seed)
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=(n, 3)) * [1.0, 50.0, 1e-3] + [5.0, -3.0, 0.0]
+    y[rng.random(y.shape) < 0.3] = np.nan
+    y[0], y[:250, 2] = np.nan, np.nan
+    return X, y, rng.integers(0, 3, n).astype(float)
+
+
+@pytest.mark.parametrize("covariance", ("full", "diag", "spherical"))
+def test_location_and_scale_are_those_of_the_entries_that_are_there(covariance):
+    X, y, weight = with_gaps()
+    result = look(X, y, weight, family=GaussianExpert(covariance=covariance), chunk_rows=40)
+    center, scale = np.empty(3), np.empty(3)
+    for j in range(3):
+        seen = ~np.isnan(y[:, j])
+        center[j] = np.average(y[seen, j], weights=weight[seen])
+        scale[j] = np.sqrt(np.average((y[seen, j] - center[j]) ** 2, weights=weight[seen]))
+    if covariance == "spherical":
+        scale[:] = np.sqrt(np.mean(scale**2))
+    assert np.allclose(result.response.center, center, rtol=1e-12)
+    assert np.allclose(result.response.scale, scale, rtol=1e-12)
+    filled = np.where(np.isnan(y), center, y)
+    z, b = (filled - center) / scale, scaled(result.expert_design, X)
+    assert np.allclose(result.ground.expert_cross, (weight[:, None] * z).T @ b, rtol=1e-9, atol=1e-9)
+    assert np.allclose(result.ground.response_squares, weight @ z**2, rtol=1e-10)
+    assert result.ground.rows == np.count_nonzero(weight) and result.ground.weight == weight.sum()
+
+
+@pytest.mark.parametrize("chunk_rows", (7, 1000))
+def test_missing_entries_before_the_first_cost_no_digits(chunk_rows):
+    X, y, weight = with_gaps()
+    y = np.round(y * 2.0**20) / 2.0**20  # so that adding 2^30 is exact
+    plain, moved = (look(X, z, weight, chunk_rows=chunk_rows) for z in (y, y + 2.0**30))
+    assert moved.response.scale == pytest.approx(plain.response.scale, rel=1e-12)
+    assert moved.response.center == pytest.approx(plain.response.center + 2.0**30, rel=1e-15)
+
+
+def test_an_output_without_any_entry_has_scale_one():
+    X, y, _ = with_gaps()
+    y[:, 1] = np.nan
+    result = look(X, y)
+    assert (result.response.center[1], result.response.scale[1]) == (0.0, 1.0)
+    assert result.ground.response_squares[1] == 0.0
+
+
+def test_the_look_writes_nothing_into_the_response():
+    X, y, weight = with_gaps()
+    before = y.copy()
+    look(X, y, weight)
+    assert y.tobytes() == before.tobytes()
 
 
 def test_values_whose_squares_overflow_are_refused():
