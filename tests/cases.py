@@ -1,6 +1,7 @@
 """The table of gates x experts that every generic test runs over: a new family is one row here.
 
 A row of :data:`EXPERTS` is a family object and a simulator ``(n, seed) -> X, y`` of data that it can be fitted to.
+:data:`STRUCTURED` are families that no estimator takes by name; the tests of the engine run over them too.
 """
 
 from collections.abc import Callable
@@ -8,9 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from classicmoe import MoERegressor
+from classicmoe.covariances import Block, Diagonal, Factor
+from classicmoe.covariances.linear import LinearGaussian
 from classicmoe.datasets import make_moe_regression
 from classicmoe.em.block import RowBlock
 from classicmoe.em.mixture import Mixture
@@ -30,6 +33,46 @@ def gaussian(n_outputs=1):
         return truth.X, truth.y
 
     return simulate
+
+
+def several(n_outputs, n_latent=1, missing=0.0):
+    """Simulator of many outputs of two linear experts, correlated by latent factors; a share of them is missing."""
+
+    def simulate(n, seed):
+        rng = np.random.default_rng(seed)
+        X, expert = rng.normal(size=(n, 2)), rng.integers(2, size=n)
+        coef, size = rng.normal(size=(2, n_outputs, 3)), (2, n_outputs, n_latent)
+        # No loading is near zero: a factor of two outputs only would have no finite maximum.
+        loadings = rng.choice([-1.0, 1.0], size) * rng.uniform(0.8, 1.6, size)
+        y = np.einsum("iqp,ip->iq", coef[expert], np.column_stack([np.ones(n), X]))
+        y += np.einsum("iqp,ip->iq", loadings[expert], rng.normal(size=(n, n_latent)))
+        y += 0.7 * rng.normal(size=(n, n_outputs))
+        y[rng.random(y.shape) < missing] = np.nan
+        return X, y
+
+    return simulate
+
+
+class StructuredExpert(LinearGaussian, BaseEstimator):
+    """Linear Gaussian experts with any structure of the covariance."""
+
+    name = "structured"
+    choices: dict = {}  # noqa: RUF012
+
+    def __init__(self, structure):
+        self.structure = structure
+
+    @property
+    def one_unit(self):
+        return getattr(self.structure, "spherical", False)
+
+
+class Blocks(Block):
+    """Blocks for any number of experts: the rows of labels in turn."""
+
+    def start(self, variance, gram, n_experts, floor):
+        labels = np.resize(self.labels, (n_experts, len(variance)))
+        return Block(labels).start(variance, gram, n_experts, floor)
 
 
 GATES = {
@@ -53,6 +96,13 @@ EXPERTS = {
     "gaussian 2 diag shared": (GaussianExpert(scale="shared", covariance="diag"), gaussian(2)),
     "gaussian 2 spherical shared": (GaussianExpert(scale="shared", covariance="spherical"), gaussian(2)),
     "gaussian 3 full": (GaussianExpert(), gaussian(3)),
+}
+STRUCTURED = {
+    "diagonal 4 missing": (StructuredExpert(Diagonal()), several(4, missing=0.3)),
+    "diagonal 4 spherical shared missing": (StructuredExpert(Diagonal("shared", True)), several(4, missing=0.3)),
+    "factor 4": (StructuredExpert(Factor(1)), several(4)),
+    "two factors 5 spherical shared": (StructuredExpert(Factor(2, "shared", True)), several(5, 2)),
+    "blocks 5": (StructuredExpert(Blocks(((0, 1, 0, 1, 1), (0, 0, 1, 2, 2)))), several(5)),
 }
 
 
@@ -116,6 +166,13 @@ CROSS = {
     for name, case in CASES.items()
     if name.startswith("softmax / ") or name.endswith(" / gaussian") or name == "constant / gaussian 2 full"
 }
+# What the engine can do and no estimator asks for by name.
+INNER = {
+    f"{gate_name} / {expert_name}": Case(GATES[gate_name], expert, simulate)
+    for expert_name, (expert, simulate) in STRUCTURED.items()
+    for gate_name in ("constant", "gaussian")
+}
+ENGINE, ENGINE_CROSS = CASES | INNER, CROSS | INNER
 
 
 def over(table):

@@ -1,19 +1,28 @@
 """Slow, obvious twins: the formulas of the model in NumPy and SciPy, row by row, and nothing of the engine.
 
-Everything is in the user's units. ``X`` carries no intercept; coefficients carry it first.
+Everything is in the user's units. ``X`` carries no intercept; coefficients carry it first. Entries of ``Y`` that are
+NaN are missing: a density is the marginal one of the others.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 
-class Parameters(NamedTuple):
-    """A mixture: gate (K, 1 + p_gate), experts (K, q, 1 + p_expert), covariances (K, q, q)."""
+class Regions(NamedTuple):
+    """A Gaussian gate: weights (K,), means (K, d) and covariances (K, d, d)."""
 
-    gate: np.ndarray
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+
+
+class Parameters(NamedTuple):
+    """A mixture: gate (coefficients (K, 1 + p_gate) or regions), experts (K, q, 1 + p_expert), covariances."""
+
+    gate: Any
     experts: np.ndarray
     covariances: np.ndarray
 
@@ -32,11 +41,35 @@ def log_softmax(X, coef):
 def gaussian_log_density(X, Y, coef, covariances):
     """log N(y; B_k x, S_k), (n, K), one call of SciPy per row and expert."""
     design, Y = with_intercept(X), as_columns(Y)
-    out = np.empty((len(Y), len(coef)))
+    out = np.zeros((len(Y), len(coef)))
     for i in range(len(Y)):
+        seen = np.flatnonzero(~np.isnan(Y[i]))
         for k in range(len(coef)):
-            out[i, k] = multivariate_normal.logpdf(Y[i], coef[k] @ design[i], covariances[k])
+            if len(seen):
+                mean, covariance = (coef[k] @ design[i])[seen], covariances[k][np.ix_(seen, seen)]
+                out[i, k] = multivariate_normal.logpdf(Y[i, seen], mean, covariance)
     return out
+
+
+def log_regions(X, regions):
+    """log of pi_k N(x; m_k, V_k) = log p(x, expert), (n, K)."""
+    out = np.empty((len(X), len(regions.weights)))
+    for k, weight in enumerate(regions.weights):
+        out[:, k] = np.log(weight) + multivariate_normal(regions.means[k], regions.covariances[k]).logpdf(X)
+    return out
+
+
+def log_gate(X, gate):
+    """log p(expert | x), (n, K)."""
+    if not isinstance(gate, Regions):
+        return log_softmax(X, gate)
+    joint = log_regions(X, gate)
+    return joint - logsumexp(joint, axis=1, keepdims=True)
+
+
+def log_density_of_x(X, gate):
+    """log p(x), (n,); 0 for a gate that does not model x."""
+    return logsumexp(log_regions(X, gate), axis=1) if isinstance(gate, Regions) else np.zeros(len(X))
 
 
 def as_columns(Y):
@@ -47,7 +80,7 @@ def as_columns(Y):
 def joint_log_density(params, X_gate, X_expert, Y):
     """log g_k(x) + log f_k(y | x), (n, K)."""
     experts = gaussian_log_density(X_expert, Y, params.experts, params.covariances)
-    return log_softmax(X_gate, params.gate) + experts
+    return log_gate(X_gate, params.gate) + experts
 
 
 def log_density(params, X_gate, X_expert, Y):
@@ -68,7 +101,7 @@ def means(params, X):
 
 def mean(params, X_gate, X_expert):
     """E[y | x], (n, q)."""
-    return np.einsum("ik,ikq->iq", np.exp(log_softmax(X_gate, params.gate)), means(params, X_expert))
+    return np.einsum("ik,ikq->iq", np.exp(log_gate(X_gate, params.gate)), means(params, X_expert))
 
 
 def second_moments(weights, columns):
@@ -82,11 +115,20 @@ def parameters_of(estimator):
     intercept, coef = estimator.expert_intercept_, estimator.expert_coef_
     if intercept.ndim == 1:
         intercept, coef = intercept[:, None], coef[:, None, :]
-    return Parameters(
-        np.column_stack([estimator.gate_intercept_, estimator.gate_coef_]),
-        np.concatenate([intercept[..., None], coef], axis=2),
-        estimator.expert_covariances_,
-    )
+    experts = np.concatenate([intercept[..., None], coef], axis=2)
+    return Parameters(gate_of(vars(estimator)), experts, estimator.expert_covariances_)
+
+
+def gate_of(attributes):
+    """Gate of public attributes, by name."""
+    if "gate_means_" in attributes:
+        return Regions(*(attributes[f"gate_{name}_"] for name in Regions._fields))
+    return np.column_stack([attributes["gate_intercept_"], attributes["gate_coef_"]])
+
+
+def gate_columns(gate, X):
+    """The columns that a gate of all columns sees: none if it is constant."""
+    return X[:, : gate.means.shape[1] if isinstance(gate, Regions) else gate.shape[1] - 1]
 
 
 def least_squares(X, Y, weight=None):

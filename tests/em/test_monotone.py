@@ -9,7 +9,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from classicmoe.em.loop import Climb, Control
 from classicmoe.experts import GaussianExpert
 from classicmoe.gates import ConstantGate, SoftmaxGate
-from tests.cases import CASES, case_of, over, random_parameters
+from tests.cases import ENGINE, case_of, over, random_parameters
 from tests.em.test_statistics import leaves
 
 SIDES = (None, [0], [], PolynomialFeatures(2, include_bias=False), StandardScaler(), "x0 + np.abs(x1)")
@@ -97,7 +97,7 @@ def frame(X):
     return pd.DataFrame(X, columns=["x0", "x1"])
 
 
-@over(CASES)
+@over(ENGINE)
 @pytest.mark.parametrize("accelerate", (True, False))
 def test_the_result_is_one_triple(case, accelerate):
     X, y = case.simulate(80, 11)

@@ -9,7 +9,7 @@ from classicmoe.em.loop import Climb, Control
 from classicmoe.em.multistart import SHAKEN, MultiStart, Run, merit, same_partition
 from classicmoe.em.sample import draw_sample
 from classicmoe.em.status import Status
-from tests.cases import CASES, largest_difference, over, random_parameters, two_lines
+from tests.cases import CASES, ENGINE, largest_difference, over, random_parameters, two_lines
 
 CASE = CASES["softmax / gaussian"]
 
@@ -26,7 +26,7 @@ def seeds(n, seed=0):
     return np.random.SeedSequence(seed).spawn(n)
 
 
-@over(CASES)
+@over(ENGINE)
 def test_permuted_starts_give_permuted_results(case):
     X, y = case.simulate(120, 3)
     problem = case.problem(X, y)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from classicmoe.em.mixture import add_mixture_statistics
 from classicmoe.em.source import ArraySource, Chunk
-from tests.cases import CASES, CROSS, block_of, over, random_parameters
+from tests.cases import ENGINE, ENGINE_CROSS, block_of, over, random_parameters
 
 N, N_EXPERTS = 157, 3
 
@@ -45,7 +45,7 @@ def assert_equal_sums(a, b, size, tol=1e-12):
         assert (np.abs(x - z) <= tol * s).all()
 
 
-@over(CASES)
+@over(ENGINE)
 def test_single_rows_add_up_to_the_whole(case):
     problem, params = setup(case)
     whole = problem.evaluate(params)
@@ -57,7 +57,7 @@ def test_single_rows_add_up_to_the_whole(case):
     assert rows.objective == pytest.approx(whole.objective, rel=1e-12)
 
 
-@over(CROSS)
+@over(ENGINE_CROSS)
 def test_any_chunks_in_any_order(case):
     problem, params = setup(case)
     size, whole = magnitudes(problem, params), problem.evaluate(params)
@@ -79,7 +79,7 @@ def test_any_chunks_in_any_order(case):
     check()
 
 
-@over(CROSS)
+@over(ENGINE_CROSS)
 def test_threads_change_no_bit(case):
     one, params = setup(case, chunk_rows=10)
     two, _ = setup(case, chunk_rows=10, n_workers=2)
@@ -89,7 +89,7 @@ def test_threads_change_no_bit(case):
     assert a.objective == b.objective
 
 
-@over(CROSS)
+@over(ENGINE_CROSS)
 def test_weights_count_copies_in_every_statistic(case):
     X, y = case.simulate(N, 1)
     weight = np.random.default_rng(2).integers(0, 4, N)
@@ -102,7 +102,7 @@ def test_weights_count_copies_in_every_statistic(case):
     assert_equal_sums(a.statistics, b.statistics, magnitudes(problem, params))
 
 
-@over(CASES)
+@over(ENGINE)
 def test_adding_does_not_touch_the_second_operand(case):
     problem, params = setup(case)
     a, b = problem.evaluate(params).statistics, problem.evaluate(params).statistics
