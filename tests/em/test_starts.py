@@ -5,7 +5,7 @@ import pytest
 
 from classicmoe.em.sample import draw_sample
 from classicmoe.em.starts import PARAMETERS, PARTITIONS, ROTATION, from_responsibilities, make_start, neutral_start
-from tests.cases import CASES, CROSS, largest_difference, over
+from tests.cases import CASES, CROSS, ENGINE_CROSS, INNER, largest_difference, over
 
 KINDS = (PARAMETERS, *PARTITIONS)
 CASE = CASES["softmax / gaussian"]
@@ -28,7 +28,7 @@ def test_the_rotation_holds_every_kind():
     assert set(ROTATION) == set(KINDS)
 
 
-@over(CROSS)
+@over(ENGINE_CROSS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_gives_experts_that_differ(case, kind):
     X, y = case.simulate(100, 0)
@@ -113,7 +113,22 @@ def test_given_responsibilities_are_one_update_from_the_pooled_fit(case):
         assert np.allclose(params.expert.coef[k], coef, rtol=1e-9, atol=1e-10)
 
 
-@over(CROSS)
+@pytest.mark.parametrize("kind", PARTITIONS)
+@pytest.mark.parametrize("columns", (None, []))
+def test_missing_entries_are_taken_as_the_mean(kind, columns):
+    X, y = INNER["constant / diagonal 4 missing"].simulate(120, 3)
+    y[7], y[:110, 2] = np.nan, np.nan  # a row without response, a column almost without
+    problem = INNER["constant / diagonal 4 missing"].problem(X, y, gate_columns=columns, expert_columns=columns)
+    sample, filled = (draw_sample(problem.source, problem.survey) for _ in range(2))
+    filled.block.y[np.isnan(filled.block.y)] = 0.0
+    assert np.isnan(sample.block.y).sum() == np.isnan(y).sum()
+    for turn in range(3):
+        a, b = (PARTITIONS[kind](rows, 3, np.random.default_rng(turn), turn) for rows in (sample, filled))
+        assert np.array_equal(a, b) and np.isfinite(a).all()
+
+
+# Blocks are given expert by expert: those are not alike.
+@over({name: case for name, case in ENGINE_CROSS.items() if "blocks" not in name})
 def test_the_neutral_start_treats_experts_alike(case):
     X, y = case.simulate(80, 4)
     problem = case.problem(X, y)
