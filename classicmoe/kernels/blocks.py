@@ -34,23 +34,27 @@ def log_density(y, residual, whitener, order, begin, constant, out):
                     e = value[r] - own[r]
                     own[r] = e
                     z[r] = w[j] * e
-                i = begin[k, p]
-                while i + 4 <= p:
-                    s, t, u, v = order[k, i], order[k, i + 1], order[k, i + 2], order[k, i + 3]
-                    a, b, c, d = w[s], w[t], w[u], w[v]
-                    f, g = residual[k * q + s, lo:hi], residual[k * q + t, lo:hi]
-                    h, x = residual[k * q + u, lo:hi], residual[k * q + v, lo:hi]
-                    for r in range(n):
-                        z[r] += a * f[r] + b * g[r] + c * h[r] + d * x[r]
-                    i += 4
-                while i < p:
-                    s = order[k, i]
-                    a, f = w[s], residual[k * q + s, lo:hi]
-                    for r in range(n):
-                        z[r] += a * f[r]
-                    i += 1
+                _add_weighted(w, residual[k * q : (k + 1) * q, lo:hi], order[k, begin[k, p] : p], z)
                 for r in range(n):
                     out[k, lo + r] -= 0.5 * z[r] * z[r]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _add_weighted(weight, rows, chosen, out):
+    """Add sum_j weight[j] rows[j] over the chosen j to ``out``."""
+    n = rows.shape[1]
+    i = 0
+    while i + 4 <= len(chosen):
+        s, t, u, v = chosen[i], chosen[i + 1], chosen[i + 2], chosen[i + 3]
+        a, b, c, d = weight[s], weight[t], weight[u], weight[v]
+        f, g, h, x = rows[s], rows[t], rows[u], rows[v]
+        for r in range(n):
+            out[r] += a * f[r] + b * g[r] + c * h[r] + d * x[r]
+        i += 4
+    for s in chosen[i:]:
+        a, f = weight[s], rows[s]
+        for r in range(n):
+            out[r] += a * f[r]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
@@ -76,34 +80,37 @@ def residual_rows(resp, residual, order, begin, scatter, out):
                 scatter[k, j, j] += total
                 if len(out) > 0:
                     out[k * q + j, lo:hi] = v[:n]
-                i = begin[k, p]
-                while i + 4 <= p:
-                    s, t, u, o = order[k, i], order[k, i + 1], order[k, i + 2], order[k, i + 3]
-                    b, c = residual[k * q + s, lo:hi], residual[k * q + t, lo:hi]
-                    d, f = residual[k * q + u, lo:hi], residual[k * q + o, lo:hi]
-                    one = two = three = four = 0.0
-                    for r in range(n):
-                        one += v[r] * b[r]
-                        two += v[r] * c[r]
-                        three += v[r] * d[r]
-                        four += v[r] * f[r]
-                    scatter[k, j, s] += one
-                    scatter[k, j, t] += two
-                    scatter[k, j, u] += three
-                    scatter[k, j, o] += four
-                    i += 4
-                while i < p:
-                    s = order[k, i]
-                    b = residual[k * q + s, lo:hi]
-                    one = 0.0
-                    for r in range(n):
-                        one += v[r] * b[r]
-                    scatter[k, j, s] += one
-                    i += 1
+                _add_products(v, residual[k * q : (k + 1) * q, lo:hi], order[k, begin[k, p] : p], scatter[k, j])
         for p in range(q):
             j = order[k, p]
             for i in range(begin[k, p], p):
                 scatter[k, order[k, i], j] = scatter[k, j, order[k, i]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _add_products(v, rows, chosen, out):
+    """Add sum_r v[r] rows[j, r] to out[j] for the chosen j."""
+    n = rows.shape[1]
+    i = 0
+    while i + 4 <= len(chosen):
+        s, t, u, o = chosen[i], chosen[i + 1], chosen[i + 2], chosen[i + 3]
+        a, b, c, d = rows[s], rows[t], rows[u], rows[o]
+        one = two = three = four = 0.0
+        for r in range(n):
+            one += v[r] * a[r]
+            two += v[r] * b[r]
+            three += v[r] * c[r]
+            four += v[r] * d[r]
+        out[s] += one
+        out[t] += two
+        out[u] += three
+        out[o] += four
+        i += 4
+    for s in chosen[i:]:
+        a, one = rows[s], 0.0
+        for r in range(n):
+            one += v[r] * a[r]
+        out[s] += one
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -170,36 +177,42 @@ def score(whitener, scatter, order, begin, out):
     """
     n_experts, q = order.shape
     work = np.empty((4, q, q))
-    w, s, t, z = work[0], work[1], work[2], work[3]
     for k in range(n_experts):
         first = 0
         while first < q:
-            last = first
+            last = first + 1
             while last < q and begin[k, last] == first:
                 last += 1
-            size = last - first
+            members, size = order[k, first:last], last - first
             for a in range(size):
                 for b in range(size):
-                    i, j = order[k, first + a], order[k, first + b]
-                    w[a, b] = whitener[k, i, j] if b <= a else 0.0
-                    s[a, b] = scatter[k, i, j]
-                    t[a, b] = 0.0
-                    z[a, b] = 0.0
-            for a in range(size):  # t = W S
-                for b in range(a + 1):
-                    for c in range(size):
-                        t[a, c] += w[a, b] * s[b, c]
-            for a in range(size):  # s = t W'
-                for c in range(size):
-                    x = 0.0
-                    for b in range(c + 1):
-                        x += t[a, b] * w[c, b]
-                    s[a, c] = x
-            for b in range(size):  # z = W' s
-                for a in range(b + 1):
-                    for c in range(a + 1):
-                        z[a, c] += w[b, a] * s[b, c]
+                    work[0, a, b] = whitener[k, members[a], members[b]] if b <= a else 0.0
+                    work[1, a, b] = scatter[k, members[a], members[b]]
+            _score_of_block(work[:, :size, :size])
             for a in range(size):
                 for b in range(a + 1):
-                    out[k, order[k, first + a], order[k, first + b]] = z[a, b]
+                    out[k, members[a], members[b]] = work[3, a, b]
             first = last
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _score_of_block(work):
+    """Write the lower triangle of W'(W S W') to work[3], with W (lower) in work[0] and S in work[1]; both are lost."""
+    w, s, t, z = work[0], work[1], work[2], work[3]
+    size = len(w)
+    t[:] = 0.0
+    z[:] = 0.0
+    for a in range(size):  # t = W S
+        for b in range(a + 1):
+            for c in range(size):
+                t[a, c] += w[a, b] * s[b, c]
+    for a in range(size):  # s = t W'
+        for c in range(size):
+            x = 0.0
+            for b in range(c + 1):
+                x += t[a, b] * w[c, b]
+            s[a, c] = x
+    for b in range(size):  # z = W' s
+        for a in range(b + 1):
+            for c in range(a + 1):
+                z[a, c] += w[b, a] * s[b, c]

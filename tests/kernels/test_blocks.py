@@ -80,7 +80,7 @@ def test_factors_their_products_and_the_score(n_experts, sizes, m, seed):
 
 
 def test_a_block_that_is_not_positive_definite_is_named(seed):
-    _, labels, within, covariance, _ = draw(2, [3, 4, 1], seed)
+    _, labels, _, covariance, _ = draw(2, [3, 4, 1], seed)
     at = _layout(labels)
     bad = np.flatnonzero(labels[1] == labels[1, -1])
     covariance[1][np.ix_(bad, bad)] = 1.0 if len(bad) > 1 else -1.0  # of rank one

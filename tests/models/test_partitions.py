@@ -1,5 +1,7 @@
 """The path of partitions against thresholding done by brute force, and labels as users give them."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -40,7 +42,7 @@ def test_the_path_is_thresholding_at_every_value(d, seed):
         path = partition_path(R)
         assert_same_path(path, by_thresholding(np.abs(R)))
         assert [label.max() + 1 for label in path] == list(range(d, 0, -1))  # d partitions, j blocks in the j-th
-        for finer, coarser in zip(path, path[1:], strict=False):  # nested: a finer block lies in one coarser block
+        for finer, coarser in pairwise(path):  # nested: a finer block lies in one coarser block
             assert len(set(zip(finer, coarser, strict=True))) == finer.max() + 1
         assert_same_path(partition_path(R, signed=True), by_thresholding(R))
 
