@@ -69,7 +69,8 @@ class Ground(NamedTuple):
 
     ``gate_gram`` (p_gate, p_gate), ``expert_gram`` (p_expert, p_expert), ``expert_cross`` (q, p_expert) and
     ``response_gram`` (q, q) are weighted cross products of the scaled columns and responses; the last is None for
-    experts that only ask for its diagonal ``response_squares`` (q,). ``floor`` is the lowest variance an expert may
+    experts that only ask for its diagonal ``response_squares`` (q,). ``response_weight`` (q,) is the weight of the
+    rows in which the output is not missing. ``floor`` is the lowest variance an expert may
     have, in units of the (standardised) response.
     """
 
@@ -80,6 +81,7 @@ class Ground(NamedTuple):
     expert_cross: Array
     response_squares: Array
     response_gram: Array | None
+    response_weight: Array
     floor: float
 
 

@@ -101,8 +101,8 @@ class JointGaussianComponents:
     ----------
     mean : array of shape (n, K, q)
         Expert means, finite.
-    covariance : array of shape (K, q, q)
-        Expert covariance matrices, symmetric positive definite; shared by the rows.
+    covariance : array of shape (K, q, q) or (n, K, q, q)
+        Expert covariance matrices, symmetric positive definite; shared by the rows or of every row's own.
 
     Raises
     ------
@@ -113,64 +113,81 @@ class JointGaussianComponents:
     def __init__(self, mean: ArrayLike, covariance: ArrayLike):
         self.mean: Array = np.asarray(mean, dtype=np.float64)
         self.covariance: Array = np.asarray(covariance, dtype=np.float64)
-        expected = self.mean.shape[1:] + self.mean.shape[-1:]
-        if self.mean.ndim != 3 or self.covariance.shape != expected:
+        shared = self.mean.shape[1:] + self.mean.shape[-1:]
+        if self.mean.ndim != 3 or self.covariance.shape not in (shared, self.mean.shape[:1] + shared):
             raise ConfigurationError(
-                "JointGaussianComponents needs mean of shape (n, K, q) and covariance of shape (K, q, q); "
-                f"got {self.mean.shape} and {self.covariance.shape}."
+                "JointGaussianComponents needs mean of shape (n, K, q) and covariance of shape (K, q, q) or "
+                f"(n, K, q, q); got {self.mean.shape} and {self.covariance.shape}."
             )
         if not np.isfinite(self.mean).all():
             raise ConfigurationError("Expert means must be finite.")
         self._factor = _cholesky(self.covariance)
 
     @property
+    def _shared(self) -> bool:
+        return self.covariance.ndim == 3
+
+    @property
     def variance(self) -> Array:
-        """Expert covariance matrices, (n, K, q, q): a read-only view, since the rows share them."""
-        return np.broadcast_to(self.covariance, self.mean.shape[:1] + self.covariance.shape)
+        """Expert covariance matrices, (n, K, q, q); a read-only view where rows share them."""
+        return np.broadcast_to(self.covariance, self.mean.shape + self.mean.shape[-1:])
 
     def take(self, rows: Rows) -> JointGaussianComponents:
         """Return the components of some rows; an index array may repeat rows."""
         part = object.__new__(JointGaussianComponents)  # rows of checked arrays need no second check
-        part.mean, part.covariance, part._factor = self.mean[rows], self.covariance, self._factor
+        part.mean = self.mean[rows]
+        part.covariance = self.covariance if self._shared else self.covariance[rows]
+        part._factor = self._factor if self._shared else self._factor[rows]
         return part
 
     def marginal(self, output: int) -> GaussianComponents:
         """Return the normal distributions of one output."""
-        scale = np.sqrt(self.covariance[:, output, output])
+        scale = np.sqrt(self.covariance[..., output, output])
         return GaussianComponents(self.mean[:, :, output], scale)
 
     def logpdf(self, y: ArrayLike) -> Array:
         """Return the joint log-densities, (n, K), for y of shape (n, q)."""
         difference = np.asarray(y, dtype=np.float64)[:, None, :] - self.mean
-        out = np.empty(self.mean.shape[:2])
-        for k, factor in enumerate(self._factor):
-            # NaN and infinite y are answered like scipy does (NaN and -inf), hence no check for finiteness
-            z = solve_triangular(factor, difference[:, k].T, lower=True, check_finite=False)
-            out[:, k] = -0.5 * ((z**2).sum(axis=0) + len(factor) * _LOG_2PI) - np.log(np.diag(factor)).sum()
-        return out
+        log_scale = np.log(np.diagonal(self._factor, axis1=-2, axis2=-1)).sum(axis=-1)
+        squares = np.empty(self.mean.shape[:2])
+        if self._shared:
+            for k, factor in enumerate(self._factor):
+                # NaN and infinite y are answered like scipy does (NaN and -inf), hence no check for finiteness
+                z = solve_triangular(factor, difference[:, k].T, lower=True, check_finite=False)
+                squares[:, k] = (z**2).sum(axis=0)
+        else:
+            squares[:] = (np.linalg.solve(self._factor, difference[..., None])[..., 0] ** 2).sum(axis=-1)
+        return -0.5 * (squares + self.mean.shape[2] * _LOG_2PI) - log_scale
 
     def sample(self, which: Index, rng: Any) -> Array:
         """Draw one y of q outputs from expert ``which`` for every entry of ``which``, (n,) or (n, size)."""
         which = np.asarray(which)
         rows = np.arange(len(which)).reshape((-1,) + (1,) * (which.ndim - 1))
         noise = rng.standard_normal((*which.shape, self.mean.shape[2]))
-        for k, factor in enumerate(self._factor):
-            drawn = which == k
-            noise[drawn] = noise[drawn] @ factor.T
+        if self._shared:
+            for k, factor in enumerate(self._factor):
+                drawn = which == k
+                noise[drawn] = noise[drawn] @ factor.T
+        else:
+            noise = (self._factor[rows, which] @ noise[..., None])[..., 0]
         return self.mean[rows, which] + noise
 
 
 def _cholesky(covariance: Array) -> Array:
-    """Return the lower Cholesky factors (K, q, q), or say which expert has no valid covariance."""
-    for k, matrix in enumerate(covariance):
-        asymmetry = np.abs(matrix - matrix.T).max()
-        if not np.isfinite(matrix).all() or asymmetry > 1e-8 * np.abs(matrix).max():
-            raise ConfigurationError(f"The covariance of expert {k} is not a finite symmetric matrix.")
+    """Return the lower Cholesky factors (..., K, q, q), or say which expert has no valid covariance."""
+    n_experts = covariance.shape[-3]
+    each = covariance.reshape(-1, *covariance.shape[-2:])
+    asymmetry = np.abs(each - each.transpose(0, 2, 1)).max(axis=(1, 2))
+    wrong = ~np.isfinite(each).all(axis=(1, 2)) | (asymmetry > 1e-8 * np.abs(each).max(axis=(1, 2)))
+    if wrong.any():
+        k = int(np.argmax(wrong)) % n_experts
+        raise ConfigurationError(f"The covariance of expert {k} is not a finite symmetric matrix.")
     try:
         return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     except np.linalg.LinAlgError:
-        lowest = [float(np.linalg.eigvalsh(matrix)[0]) for matrix in covariance]
-        k = int(np.argmin(lowest))
+        lowest = np.linalg.eigvalsh(each)[:, 0]
+        at = int(np.argmin(lowest))
         raise ConfigurationError(
-            f"The covariance of expert {k} is not positive definite: its smallest eigenvalue is {lowest[k]:.3g}."
+            f"The covariance of expert {at % n_experts} is not positive definite: its smallest eigenvalue is "
+            f"{lowest[at]:.3g}."
         ) from None

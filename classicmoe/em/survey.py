@@ -53,6 +53,7 @@ class _Moments(NamedTuple):
     table_means: tuple[Array, ...]
     table_scales: tuple[Array, ...]
     response: Response
+    response_weight: Array
 
 
 class Family(Protocol):
@@ -155,7 +156,7 @@ def _first_look(source: Source) -> _Moments:
         means.append(o + mean)
         scales.append(np.sqrt(np.where(variance > noise, variance, 0.0)))
     response = Response(means[-1], np.where(scales[-1] > 0, scales[-1], 1.0))
-    return _Moments(rows, weight, tuple(means[:-1]), tuple(scales[:-1]), response)
+    return _Moments(rows, weight, tuple(means[:-1]), tuple(scales[:-1]), response, weight - missing)
 
 
 def _add_first_seen(origin: Array, y: Array, weight: Array) -> None:
@@ -223,6 +224,7 @@ def _second_look(
         total[2],
         squares if family.diagonal_only else np.diag(squares).copy(),
         None if family.diagonal_only else squares,
+        moments.response_weight,
         MIN_VARIANCE,
     )
 

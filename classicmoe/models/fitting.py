@@ -40,6 +40,7 @@ class Plan(NamedTuple):
     report: Callable[[Run], None] | None
     # What experts are put in order by, from parameters in the user's units; by default what their family says.
     sort_keys: Callable[[MixtureParameters, Survey], Array] | None = None
+    check: Callable[[Survey], None] | None = None  # raises when the first look shows rows that cannot be fitted
 
 
 class Result(NamedTuple):
@@ -71,6 +72,8 @@ def fit_mixture(source: Source, plan: Plan) -> Result:
             # One expert's likelihood is bounded unless it fits exactly: the floor must not spoil least squares.
             look = look._replace(ground=look.ground._replace(floor=EXACT))
         _check_variation(look)
+        if plan.check is not None:
+            plan.check(look)
         sample = draw_sample(source, look)
         _check_rows(sample.n_rows, look, plan)
         starts = MultiStart(
@@ -137,9 +140,9 @@ def _in_users_units(fit: Fit, source: Source, look: Survey, plan: Plan) -> Resul
     params = mixture.permute(triple.params, order)
     evaluator = Evaluator(mixture, params, look.gate_design, look.expert_design, look.response)
     totals = evaluator.totals(source, plan.n_workers)
-    units = float(np.log(look.response.scale).sum()) + mixture.gate.log_units(look.gate_design)
     raw = in_users_units(mixture, params, look)
-    shift = -look.ground.weight * units
+    shift = -float(look.ground.response_weight @ np.log(look.response.scale))
+    shift -= look.ground.weight * mixture.gate.log_units(look.gate_design)
     return Result(fit, look, raw, order, totals, shift, mixture.n_free(params), mixture.penalty(params))
 
 

@@ -13,11 +13,13 @@ from classicmoe.covariances.linear import GaussianParameters
 from classicmoe.em.evaluate import Evaluator, Totals, raw_design
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.source import Source
 from classicmoe.em.survey import Dependence, Survey, View, survey
 from classicmoe.exceptions import DataError
 from classicmoe.experts import GaussianExpert
 from classicmoe.gates import GaussianGate
 from classicmoe.gates.gaussian import GaussianGateParameters
+from classicmoe.models.block_search import search_blocks
 from classicmoe.models.fitting import Plan, Result, fit_mixture
 from classicmoe.models.inverse_regression import (
     ForwardExpert,
@@ -58,6 +60,7 @@ class Fitted(NamedTuple):
     joint: Joint
     kept: NDArray[np.intp]
     totals: Totals
+    path: list[dict[str, Any]] | None = None  # of the partitions that were compared, where blocks were chosen
 
 
 def fit_inverse(rows: Rows, asked: Asked) -> Fitted:
@@ -70,14 +73,17 @@ def fit_inverse(rows: Rows, asked: Asked) -> Fitted:
     """
     _, view = rows.reader.views()
     kept = _usable_columns(rows, view, asked.noise)
+    if asked.noise == "block" and asked.blocks is None:
+        return search_blocks(
+            lambda asked, structure: fit_structure(rows, asked, structure, kept), _turned(rows, asked, kept), asked
+        )
     structure = noise_structure(asked.noise, asked.n_latent, _labels(asked, kept, len(view.columns)))
     return fit_structure(rows, asked, structure, kept)
 
 
 def fit_structure(rows: Rows, asked: Asked, structure: Any, kept: NDArray[np.intp]) -> Fitted:
     """Fit the joint law with a given structure of the noise on given columns."""
-    _, view = rows.reader.views()
-    source = swapped(rows.source, view, kept, chunk_rows(asked.n_experts, len(kept)))
+    source = _turned(rows, asked, kept)
     every = View(0, np.arange(_n_outputs(rows)))
     mixture = Mixture(GaussianGate(), InverseExpert(structure, getattr(structure, "spherical", False)))
     plan = Plan(
@@ -93,19 +99,26 @@ def fit_structure(rows: Rows, asked: Asked, structure: Any, kept: NDArray[np.int
         asked.n_workers,
         None,
         lambda params, look: _sort_keys(params, look, mixture, structure),
+        _refuse_dependent_outputs,
     )
     result = fit_mixture(source, plan)
-    _refuse_dependent_outputs(result.survey)
     if isinstance(structure, Block):
         structure = Block(result.params.expert.noise.labels)
     joint = as_joint(result.params.gate, result.params.expert, mixture.gate._density.structure)
     return Fitted(result, structure, joint, kept, _forward_totals(rows, joint, structure, kept, asked))
 
 
+def _turned(rows: Rows, asked: Asked, kept: NDArray[np.intp]) -> Source:
+    """Return the rows with the roles of x and y exchanged."""
+    _, view = rows.reader.views()
+    return swapped(rows.source, view, kept, chunk_rows(asked.n_experts, len(kept)))
+
+
 def _usable_columns(rows: Rows, view: View, noise: str) -> NDArray[np.intp]:
     """Return the columns that vary and, for a full covariance, do not depend on others; warn about the others."""
     names = rows.reader.expert.names_out
-    if noise in DENSE or noise == "block":
+    # With no more rows than columns every column depends on others, which says nothing about the blocks.
+    if noise in DENSE or (noise == "block" and getattr(rows.source, "n_rows", np.inf) > len(view.columns)):
         look = survey(rows.source, view, view, GaussianExpert())
         dropped, kept = look.expert_dropped, look.expert_design.kept
     else:
