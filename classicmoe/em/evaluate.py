@@ -68,22 +68,15 @@ class Evaluator:
 
     def log_density(self, source: ArraySource) -> Array:
         """Return log p(y | x), (n,)."""
-        joint, of_x = self.log_densities(source)
-        return joint - of_x
+        return self.collect(source, 1, lambda block: self.mixture.log_densities(self.params, block)[0][None])[:, 0]
 
     def log_densities(self, source: ArraySource) -> tuple[Array, Array]:
         """Return what the engine maximises per row, and the part of it that is of x alone, (n,) each.
 
         For a gate that does not model x they are log p(y | x) and 0.
         """
-
-        def rows(block: RowBlock) -> Array:
-            _, of_x = self.mixture.gate_given_x(self.params, block)
-            _, _, top, log_total = self.mixture.e_step(self.params, block)
-            return np.stack([top + log_total, of_x])
-
-        both = self.collect(source, 2, rows)
-        return both[:, 0], both[:, 1]
+        both = self.collect(source, 2, lambda block: np.stack(self.mixture.log_densities(self.params, block)))
+        return both.sum(axis=1), both[:, 1]
 
     def totals(self, source: Source, n_workers: int = 1) -> Totals:
         """Return log-likelihood, entropy of the responsibilities, masses and what the gate is unsure of."""
@@ -98,11 +91,13 @@ class Evaluator:
         return Totals(conditional, maximised, entropy, unsure, weight, total[5:])
 
     def _totals(self, block: RowBlock) -> Array:
-        log_gate, of_x = self.mixture.gate_given_x(self.params, block)
+        log_gate, _ = self.mixture.gate_given_x(self.params, block)
         unsure = -float(block.weight @ np.expm1(log_gate.max(axis=0)))
         resp, mass, top, log_total = self.mixture.e_step(self.params, block)
-        joint = kernels.mixture.weighted_sum(block.weight, top, log_total)
-        conditional = kernels.mixture.weighted_sum(block.weight, top - of_x, log_total)
+        joint = conditional = kernels.mixture.weighted_sum(block.weight, top, log_total)
+        if self.mixture.gate.joint:
+            given_x, _ = self.mixture.log_densities(self.params, block)
+            conditional = kernels.mixture.weighted_sum(block.weight, given_x, np.zeros_like(given_x))
         # sum of r log(r / w): rows of weight zero and experts of (almost) no responsibility add nothing.
         ratio = np.divide(resp, block.weight, out=np.ones_like(resp), where=resp > 0.0)
         entropy = -float(np.sum(resp * np.log(ratio, out=np.zeros_like(ratio), where=ratio > 0.0)))

@@ -53,7 +53,7 @@ class Mixture(NamedTuple):
         if kernels.mixture.add_and_shift(log_gate, log_density, resp, top) == -np.inf:
             # Every density of a row underflows: what y would say is lost, the gate remains.
             lost = np.isneginf(top)
-            resp[:, lost] = log_gate[:, lost]
+            resp[:, lost] = self.gate_given_x(params, block)[0][:, lost]
         np.exp(resp, out=resp)
         kernels.mixture.sum_over_experts(resp, total)
         np.log(total, out=log_total)
@@ -65,9 +65,21 @@ class Mixture(NamedTuple):
         log_gate = self.gate.log_prob(params.gate, block)
         if not self.gate.joint:
             return log_gate, np.zeros(block.weight.shape)
-        top = log_gate.max(axis=0)
-        log_x = top + np.log(np.exp(log_gate - top).sum(axis=0))
-        return log_gate - log_x, log_x
+        log_x = _log_sum_exp(log_gate)
+        given = log_gate - np.where(np.isneginf(log_x), 0.0, log_x)
+        given[:, np.isneginf(log_x)] = -np.log(len(given))  # beyond all densities: x says nothing
+        return given, log_x
+
+    def log_densities(self, params: MixtureParameters, block: Block) -> tuple[Array, Array]:
+        """Return log p(y | x) and log p(x), 0 if the gate does not model x, (m,) each; their sum is maximised.
+
+        Far from all densities log p(x) is huge: log p(y | x) is not the difference of two such numbers.
+        """
+        if not self.gate.joint:
+            _, _, top, log_total = self.e_step(params, block)
+            return top + log_total, np.zeros(block.weight.shape)
+        log_gate, log_x = self.gate_given_x(params, block)
+        return _log_sum_exp(log_gate + self.expert.log_density(params.expert, block)), log_x
 
     def statistics(self, params: MixtureParameters, block: Block, given: Array | None = None) -> MixtureStatistics:
         """Return the additive statistics of a block; ``given`` responsibilities replace those of the E-step."""
@@ -125,6 +137,14 @@ class Mixture(NamedTuple):
     def permute(self, params: MixtureParameters, order: NDArray[np.intp]) -> MixtureParameters:
         """Return the parameters with experts in another order."""
         return MixtureParameters(self.gate.permute(params.gate, order), self.expert.permute(params.expert, order))
+
+
+def _log_sum_exp(values: Array) -> Array:
+    """Return the logarithm of the sum over experts (first axis) of exp(values)."""
+    top = values.max(axis=0)
+    shift = np.where(np.isneginf(top), 0.0, top)
+    with np.errstate(divide="ignore"):
+        return np.asarray(shift + np.log(np.exp(values - shift).sum(axis=0)))
 
 
 def add_mixture_statistics(total: MixtureStatistics, more: MixtureStatistics) -> MixtureStatistics:
