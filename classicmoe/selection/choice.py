@@ -11,7 +11,7 @@ from classicmoe.exceptions import ConfigurationError
 from classicmoe.models.messages import did_you_mean
 
 Row = Mapping[str, Any]
-NAMES = (*CRITERIA, "cv")
+NAMES = (*CRITERIA, "slope", "cv")
 
 
 def check_criterion(criterion: Any) -> None:
@@ -34,6 +34,8 @@ def why_not(row: Row, criterion: str) -> str | None:
         return str(row["error"])
     if row["verdict"] == "DEGENERATE":
         return f"DEGENERATE: {row['sentence']}"
+    if criterion == "slope" and row["excluded"] is not None:
+        return f"{row['verdict']}: {row['sentence']} (the slope heuristic does not count it)"
     if not isfinite(row[criterion]):
         return str(row["error"] or f"{criterion} is {row[criterion]}")
     return None

@@ -15,6 +15,8 @@ from classicmoe.models.messages import did_you_mean
 from classicmoe.models.settings import check_settings, seeds
 
 DEFAULT = {"n_experts": range(1, 6)}
+FOR_SLOPE = {"n_experts": range(1, 21)}
+"""Without a grid, for the slope heuristic: it needs models far larger than the one that it selects."""
 
 
 class Candidate(NamedTuple):
@@ -27,6 +29,12 @@ class Candidate(NamedTuple):
     def name(self) -> str:
         """How messages call the model."""
         return ", ".join(f"{key}={value!r}" for key, value in self.labels.items())
+
+    @property
+    def short_name(self) -> str:
+        """How tables call the model."""
+        labels = self.labels
+        return ", ".join([f"K={labels.pop('n_experts')}", *(f"{key}={value}" for key, value in labels.items())])
 
     @property
     def labels(self) -> dict[str, Any]:

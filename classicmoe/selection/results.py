@@ -10,22 +10,26 @@ from classicmoe.criteria import CRITERIA, normalised_entropy
 from classicmoe.models.tables import Summary
 from classicmoe.selection.choice import badness, choose, why_not
 
-_NUMBERS = ("log_likelihood", *CRITERIA, "cv", "cv_se", "entropy", "smallest", "seconds", "n")
+_LIKELIHOODS = ("log_likelihood", "joint_log_likelihood")
+_NUMBERS = (*_LIKELIHOODS, *CRITERIA, "slope", "cv", "cv_se", "entropy", "smallest", "seconds", "n")
 _COUNTS = ("n_experts", "reached", "finished", "begun")
-_TEXTS = ("verdict", "status", "error", "sentence")
+_TEXTS = ("verdict", "excluded", "status", "error", "sentence")
 _ORDER = (
-    "n_parameters log_likelihood aic aicc bic sabic caic icl cv cv_se entropy smallest verdict reached finished begun "
-    "seconds status error sentence suspect n n_rows"
+    "n_parameters log_likelihood joint_log_likelihood aic aicc bic sabic caic icl slope cv cv_se entropy smallest "
+    "verdict excluded reached finished begun seconds status error sentence suspect n n_rows"
 ).split()
+_ONLY_SOMETIMES = ("joint_log_likelihood", "slope", "excluded", "cv", "cv_se")
 
 
 def model_row(model: Any) -> dict[str, Any]:
     """Return what the table says about a fitted model."""
-    ll, free, n, entropy = model.log_likelihood_, model.n_parameters_, model.weight_sum_, model.entropy_
+    ll, free, n, entropy = model.criterion_log_likelihood_, model.n_parameters_, model.weight_sum_, model.entropy_
     mass, verdict = model.expert_mass_, model.verdict_
+    joint = getattr(model, "joint_log_likelihood_", None)
     return {
         "n_parameters": int(free),
-        "log_likelihood": float(ll),
+        "log_likelihood": float(model.log_likelihood_),
+        **({} if joint is None else {"joint_log_likelihood": float(joint)}),
         **{name: float(criterion(ll, free, n, entropy)) for name, criterion in CRITERIA.items()},
         "entropy": float(normalised_entropy(entropy, n, len(mass))),
         "smallest": float(100.0 * mass.min() / mass.sum()),
@@ -53,7 +57,7 @@ def as_frame(rows: Sequence[dict[str, Any]]) -> Any:
     """Return rows as a pandas data frame: number of experts, arguments of the grid, numbers, verdict, the rest."""
     import pandas as pd
 
-    names = list(dict.fromkeys(name for row in rows for name in row)) or [n for n in _ORDER if n not in ("cv", "cv_se")]
+    names = list(dict.fromkeys(name for row in rows for name in row)) or [n for n in _ORDER if n not in _ONLY_SOMETIMES]
     arguments = [name for name in names if name not in _ORDER and name != "n_experts"]
     columns = {}
     for name in ["n_experts", *arguments, *(name for name in _ORDER if name in names)]:
@@ -81,8 +85,7 @@ def selection_summary(table: Any, criterion: str, best: int | None, remarks: Seq
     lines = [heading, *remarks, ""]
     lines += _table_lines(rows, arguments, best)
     names = [_name(row, arguments) for row in rows]
-    present = [name for name in (*CRITERIA, "cv") if name in table]
-    winners = {name: choose(rows, name) for name in present}
+    winners = {name: choose(rows, name) for name in (*CRITERIA, "slope", "cv") if name in table} | {criterion: best}
     chosen = [f"{_title(name)}: {names[i]}" for name, i in winners.items() if i is not None]
     lines += ["", "best by  " + "   ".join(chosen)] if chosen else ["", "no model can be chosen"]
     if best is not None:
@@ -107,15 +110,17 @@ def _remarks(rows: Sequence[dict[str, Any]], names: Sequence[str], criterion: st
 
 
 def _table_lines(rows: Sequence[dict[str, Any]], arguments: Sequence[str], best: int | None) -> list[str]:
-    criteria = [name for name in CRITERIA if name in rows[0]] if rows else []
+    criteria = [name for name in (*CRITERIA, "slope") if name in rows[0]] if rows else []
     scored = bool(rows) and "cv" in rows[0]
-    header = ["", "K", *arguments, "npar", "loglik", *map(_title, criteria), *(["CV", "se"] if scored else [])]
+    joint = ["joint_log_likelihood"] if rows and "joint_log_likelihood" in rows[0] else []
+    header = ["", "K", *arguments, "npar", "loglik", *(["joint"] if joint else []), *map(_title, criteria)]
+    header += ["CV", "se"] if scored else []
     header += ["entropy", "min%", "starts", "sec", "verdict"]
     body = [header]
     for i, row in enumerate(rows):
         cells = ["*" if i == best else "", str(row["n_experts"]), *(str(row[name]) for name in arguments)]
         cells += ["-" if row["verdict"] == "FAILED" else str(row["n_parameters"]), _cell(row["log_likelihood"], 1)]
-        cells += [_cell(row[name], 1) for name in criteria]
+        cells += [_cell(row[name], 1) for name in (*joint, *criteria)]
         cells += [_cell(row["cv"], 4), _cell(row["cv_se"], 4)] if scored else []
         starts = f"{row['reached']}/{row['finished']}" if row["begun"] else "-"
         mark = "" if row["verdict"] == "OK" else " !"
@@ -138,4 +143,4 @@ def _name(row: dict[str, Any], arguments: Sequence[str]) -> str:
 
 
 def _title(name: str) -> str:
-    return {"aicc": "AICc", "cv": "CV"}.get(name, name.upper())
+    return {"aicc": "AICc", "slope": "slope"}.get(name, name.upper())

@@ -88,7 +88,8 @@ class Progress:
 
     def _line(self, trial: Trial, left: float | None) -> str:
         row = trial.row
-        what = row["error"] or f"{self._criterion} {row[self._criterion]:.6g}, {row['verdict']}"
+        shown = "log_likelihood" if self._criterion == "slope" else self._criterion  # the slope is of all models
+        what = row["error"] or f"{shown} {row[shown]:.6g}, {row['verdict']}"
         if not row["error"] and row["begun"]:
             what += f", reached by {row['reached']} of {row['finished']} starts"
         line = f"{self._done}/{len(self._candidates)}  {self._candidates[trial.number].name}: {what}"

@@ -10,18 +10,22 @@ from classicmoe.em.source import Batches
 from classicmoe.exceptions import (
     ConfigurationError,
     DegenerateComponentWarning,
+    DoubtfulSlopeWarning,
+    DroppedModelsWarning,
     GateSeparatedWarning,
     NoAdmissibleModelError,
     NotConvergedWarning,
     NotReplicatedWarning,
     SuspectSolutionWarning,
 )
+from classicmoe.selection.by_slope import heuristic_of_rows, not_counted, refuse_before_fitting, with_slope
 from classicmoe.selection.choice import choose, why_not
 from classicmoe.selection.comparable import refuse_different_rows, refuse_different_settings
 from classicmoe.selection.fingerprint import fingerprint_data, fingerprint_model
-from classicmoe.selection.grid import expand, grid_seed
+from classicmoe.selection.grid import FOR_SLOPE, expand, grid_seed
 from classicmoe.selection.rows import Data, check_rows, make_splits
 from classicmoe.selection.runner import Callback, Progress, run_trials
+from classicmoe.selection.slope.both import SlopeHeuristic
 from classicmoe.selection.state import State
 from classicmoe.selection.trial import Trial, run_trial
 
@@ -30,6 +34,8 @@ Caught = tuple[type[Warning], str]
 # What a fit says about its own solution; of the losers the table says it.
 _OF_THE_SOLUTION = (
     DegenerateComponentWarning,
+    DoubtfulSlopeWarning,
+    DroppedModelsWarning,
     GateSeparatedWarning,
     NotConvergedWarning,
     NotReplicatedWarning,
@@ -52,12 +58,16 @@ class Search:
     param_grid, criterion, cv, resume
         As in MoESelector.
     data : Data
+    contrast : str, default="conditional"
+        As in MoESelector.
 
     Attributes
     ----------
     candidates : list of Candidate
     trials : dict of int to Trial
         What is finished, by number of the candidate.
+    slope : SlopeHeuristic or None
+        Of the finished candidates in their order, once :meth:`winner` asked it.
 
     Raises
     ------
@@ -65,15 +75,29 @@ class Search:
         Before anything is fitted.
     """
 
-    def __init__(self, estimator: Any, param_grid: Any, criterion: str, cv: Any, resume: Any, data: Data):
-        self.criterion, self.data = criterion, data
+    def __init__(
+        self,
+        estimator: Any,
+        param_grid: Any,
+        criterion: str,
+        cv: Any,
+        resume: Any,
+        data: Data,
+        contrast: str = "conditional",
+    ):
+        self.criterion, self.data, self.contrast = criterion, data, contrast
         self.trials: dict[int, Trial] = {}
+        self.slope: SlopeHeuristic | None = None
         self._state = None if resume is None else State(resume)
         seed = grid_seed(estimator.random_state, None if self._state is None else self._state.seed)
-        self.candidates = expand(estimator, param_grid, seed)
+        self.candidates = expand(
+            estimator, FOR_SLOPE if param_grid is None and criterion == "slope" else param_grid, seed
+        )
+        models, names = [c.estimator for c in self.candidates], [c.name for c in self.candidates]
         if criterion != "cv":  # held-out log p(y | x) is the same thing for all
-            models = [candidate.estimator for candidate in self.candidates]
-            refuse_different_settings(models, [candidate.name for candidate in self.candidates])
+            refuse_different_settings(models, names)
+        if criterion == "slope":
+            refuse_before_fitting(models, names, contrast)
         check_rows(self.candidates, data)
         self._splits = make_splits(cv, data, seed) if criterion == "cv" or cv is not None else None
         if self._state is not None:
@@ -111,7 +135,19 @@ class Search:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The table of the finished candidates."""
-        return [self.trials[number].row for number in self.numbers]
+        rows = [self.trials[number].row for number in self.numbers]
+        return with_slope(rows, self.slope, self.contrast) if self.criterion == "slope" else rows
+
+    @property
+    def _short_names(self) -> list[str]:
+        return [self.candidates[number].short_name for number in self.numbers]
+
+    def _choose(self) -> int | None:
+        """Return the position of the best of the finished candidates."""
+        if self.criterion == "slope":
+            self.slope = heuristic_of_rows(self.rows, self._short_names, self.contrast)
+            return self.slope.selected
+        return choose(self.rows, self.criterion)
 
     def winner(self) -> int:
         """Return the number of the best candidate, fitted.
@@ -123,13 +159,13 @@ class Search:
         ------
         NotComparableError
             The models stand on different rows.
-        NoAdmissibleModelError
-            No model can be chosen; with the reason for each.
+        NoAdmissibleModelError, TooFewModelsError
+            No model can be chosen, or too few to see a slope; with the reason for each.
         """
         fitted = [number for number in self.numbers if self.trials[number].row["verdict"] != "FAILED"]
         refuse_different_rows([self.trials[i].row for i in fitted], [self.candidates[i].name for i in fitted])
         while True:
-            position = choose(self.rows, self.criterion)
+            position = self._choose()
             if position is None:
                 raise NoAdmissibleModelError(self._reasons())
             number = self.numbers[position]
@@ -154,9 +190,16 @@ class Search:
                 if not issubclass(category, _OF_THE_SOLUTION) and (category, message) not in seen:
                     seen.add((category, message))
                     yield category, message
+        yield from self._about_slope()
         trial = self.trials[winner]
         yield from (remark for remark in trial.caught if remark[0] is GateSeparatedWarning)
         level, name = trial.row["verdict"], self.candidates[winner].name
         if level in _OF_THE_WINNER:
             category, cure = _OF_THE_WINNER[level]
             yield category, f"The model chosen by {self.criterion} ({name}) is {level}: {trial.row['sentence']}.{cure}"
+
+    def _about_slope(self) -> Iterator[Caught]:
+        if self.slope is not None:
+            dropped = not_counted(self.rows, self._short_names)
+            for sentence in self.slope.warnings:
+                yield (DroppedModelsWarning if sentence == dropped else DoubtfulSlopeWarning), sentence

@@ -11,11 +11,12 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from classicmoe.exceptions import ConfigurationError, NoAdmissibleModelError, NotComparableError
+from classicmoe.exceptions import ConfigurationError, NoAdmissibleModelError, NotComparableError, TooFewModelsError
 from classicmoe.models._base import BaseMoERegressor
 from classicmoe.models.regressor import MoERegressor
 from classicmoe.models.tables import Summary
 from classicmoe.selection.best import BestModel
+from classicmoe.selection.by_slope import check_contrast
 from classicmoe.selection.choice import check_criterion
 from classicmoe.selection.results import as_frame, selection_summary
 from classicmoe.selection.rows import resolve
@@ -24,7 +25,7 @@ from classicmoe.selection.search import Search
 
 
 class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
-    """Choose the number of experts, or any other argument, by a criterion; all criteria side by side.
+    r"""Choose the number of experts, or any other argument, by a criterion; all criteria side by side.
 
     Every model of a grid is fitted to the same rows, and one table says what each is worth and whether its starts can
     be trusted. The selector then predicts as its best model does.
@@ -35,10 +36,14 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         What is varied; ``MoERegressor()`` by default.
     param_grid : dict or list of dict, optional
         Arguments and the values to try, in the syntax of :class:`sklearn.model_selection.ParameterGrid`. Arguments of
-        an object are reached by two underscores: ``gate__ridge`` with ``gate=SoftmaxGate()``. Default: 1 to 5 experts.
-    criterion : {"bic", "icl", "aic", "aicc", "sabic", "caic", "cv"}, default="bic"
+        an object are reached by two underscores: ``gate__ridge`` with ``gate=SoftmaxGate()``. Default: 1 to 5 experts,
+        1 to 20 for ``criterion="slope"``.
+    criterion : {"bic", "icl", "aic", "aicc", "sabic", "caic", "slope", "cv"}, default="bic"
         What decides. ``"cv"``: the mean log density of held-out responses (larger is better; it alone ranks penalties,
-        since a penalty does not change the number of parameters that the other criteria count).
+        since a penalty does not change the number of parameters that the other criteria count). ``"slope"``: the
+        dimension jump, see Notes; it needs at least 10 models, many of them far larger than the answer.
+    contrast : {"conditional", "joint"}, default="conditional"
+        For ``criterion="slope"``: minus the log-likelihood of y given x, or of x and y (Gaussian gates only).
     cv : int, splitter or iterable of (train, test), optional
         Folds. Given with another criterion, the held-out score stands beside it. An integer (``criterion="cv"``
         alone: 5) shuffles the rows; for grouped rows pass ``list(GroupKFold().split(X, y, groups))``.
@@ -58,16 +63,21 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
     Attributes
     ----------
     results_ : pandas.DataFrame
-        One row per model: ``n_experts``, the grid's arguments, ``n_parameters``, ``log_likelihood``, the criteria
-        ``aic aicc bic sabic caic icl`` (smaller is better), ``cv`` and ``cv_se`` (the mean over folds, weighted by
-        their weights, and its standard error from their scatter), ``entropy`` (normalised: 1 for experts told apart
-        perfectly, 0 for not at all, NaN for one expert), ``smallest`` (share of the smallest expert, per cent),
-        ``verdict`` on the fit (or "FAILED"), ``reached``, ``finished``, ``begun`` (starts), ``seconds``, ``status``,
-        ``error`` (None or why it failed), ``sentence`` (the verdict in words), ``suspect`` (rests on a spike), ``n``
-        (of the criteria: the sum of weights), ``n_rows``.
+        One row per model: ``n_experts``, the grid's arguments, ``n_parameters``, ``log_likelihood`` (of y given x),
+        ``joint_log_likelihood`` (of x and y, Gaussian gates only; then the criteria are of it), the criteria
+        ``aic aicc bic sabic caic icl`` and ``slope`` (smaller is better), ``cv`` and ``cv_se`` (the mean over folds,
+        weighted by their weights, and its standard error from their scatter), ``entropy`` (normalised: 1 for experts
+        told apart perfectly, 0 for not at all, NaN for one expert), ``smallest`` (share of the smallest expert, per
+        cent), ``verdict`` on the fit (or "FAILED"), ``excluded`` (the verdict for which the slope heuristic does not
+        count a model, else None), ``reached``, ``finished``, ``begun`` (starts), ``seconds``, ``status``, ``error``
+        (None or why it failed), ``sentence`` (the verdict in words), ``suspect`` (rests on a spike), ``n`` (of the
+        criteria: the sum of weights), ``n_rows``.
     best_index_, best_params_, best_score_ : int, dict, float
         The best model's row of ``results_``, its arguments in the grid and its criterion.
     best_estimator_ : fitted estimator
+    slope_ : SlopeHeuristic
+        For ``criterion="slope"``: the dimension jump, which chose, and data-driven slope estimation beside it, with
+        what speaks against them. Rows are those of ``results_``.
     estimators_ : list of fitted estimators
         As ``results_``; None for one that failed or whose row came from the ``resume`` file.
     interrupted_ : bool
@@ -81,6 +91,12 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
     criterion decides, then fewer parameters, then the earlier place in the grid. NOT REPLICATED, WEAK and NOT CONVERGED
     models may win, with a warning that says so: more starts or passes could only raise their likelihood, or that of
     their rivals. The table always shows every model with its verdict.
+
+    **The slope heuristic** (``criterion="slope"``) takes the number of parameters C as complexity and minus the
+    log-likelihood as contrast, and chooses by :func:`classicmoe.selection.slope.dimension_jump`. The column ``slope``
+    is :math:`-2 \ell + 2 \kappa_{opt} C`, AIC with the constant that the models themselves show in place of 1. Models
+    that failed, are DEGENERATE, SUSPECT or NOT CONVERGED do not count: their log-likelihoods would bend the line. Of
+    models with equally many parameters the most likely counts.
 
     **Comparable or not.** The rows are fixed and checked before the first fit; missing values are an error even where
     only some models use the column. Models with joint and conditional likelihoods, or with different
@@ -107,6 +123,7 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         param_grid: Any = None,
         criterion: str = "bic",
         *,
+        contrast: str = "conditional",
         cv: Any = None,
         n_jobs: int | None = None,
         resume: str | os.PathLike[str] | None = None,
@@ -116,6 +133,7 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         self.estimator = estimator
         self.param_grid = param_grid
         self.criterion = criterion
+        self.contrast = contrast
         self.cv = cv
         self.n_jobs = n_jobs
         self.resume = resume
@@ -166,6 +184,8 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
             The grid holds models that cannot be ranked.
         NoAdmissibleModelError
             All models failed or are degenerate; ``results_`` is there all the same.
+        TooFewModelsError
+            Fewer than 10 models for the slope heuristic, in the grid or of those that count.
         KeyboardInterrupt
             After Ctrl-C, once the attributes hold what has ended.
 
@@ -173,17 +193,20 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         -----
         NotReplicatedWarning, SuspectSolutionWarning, NotConvergedWarning
             The best model is not trustworthy. What a model says about the data is said once.
+        DroppedModelsWarning, DoubtfulSlopeWarning
+            The slope heuristic does not count some models, or something speaks against its answer.
         """
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)  # what an earlier fit found
         check_criterion(self.criterion)
+        check_contrast(self.contrast)
         inner, rows = resolve(self._inner(), X, y, sample_weight, data)
-        search = Search(inner, self.param_grid, self.criterion, self.cv, self.resume, rows)
+        search = Search(inner, self.param_grid, self.criterion, self.cv, self.resume, rows, self.contrast)
         try:
             search.run(self.n_jobs, self.verbose, self.callback)
         except BaseException:  # Ctrl-C above all; hours of finished models are worth keeping whatever it was
             self.interrupted_ = True
-            with suppress(NoAdmissibleModelError, NotComparableError):
+            with suppress(NoAdmissibleModelError, NotComparableError, TooFewModelsError):
                 self._publish(search)
             raise
         self.interrupted_ = False
@@ -197,6 +220,8 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         self.results_ = as_frame(search.rows)
         self.estimators_ = [search.trials[number].model for number in search.numbers]
         best = search.winner()
+        if search.slope is not None:
+            self.slope_ = search.slope
         self.results_ = as_frame(search.rows)  # the winner may have been fitted again
         self.estimators_ = [search.trials[number].model for number in search.numbers]
         self.best_index_ = search.numbers.index(best)
@@ -209,11 +234,12 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         return best
 
     def summary(self) -> Summary:
-        """Return the table of models as text: criteria, starts, verdicts, the choice of every criterion."""
+        """Return the table of models as text: criteria, starts, verdicts, every criterion's choice."""
         check_is_fitted(self, "results_")
         remarks = []
         if self.interrupted_:
             remarks.append("interrupted: the rest of the grid was not fitted")
         if any(model is not None and model.weight_type == "sampling" for model in self.estimators_):
             remarks.append("sampling weights, rescaled to mean 1: log-likelihoods and criteria are pseudo")
-        return selection_summary(self.results_, self.criterion, getattr(self, "best_index_", None), remarks)
+        text = selection_summary(self.results_, self.criterion, getattr(self, "best_index_", None), remarks)
+        return Summary(f"{text}\n\n{self.slope_.summary()}") if hasattr(self, "slope_") else text

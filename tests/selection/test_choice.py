@@ -58,7 +58,7 @@ def test_ties_go_to_fewer_parameters_then_to_the_earlier_place():
     assert choose([row(5.0, n_parameters=8), row(5.0, n_parameters=7), row(5.0, n_parameters=7)], "bic") == 1
 
 
-@pytest.mark.parametrize("criterion", ["slope", "BIC", None, ["bic"]])
+@pytest.mark.parametrize("criterion", ["slop", "BIC", None, ["bic"]])
 def test_unknown_criterion_lists_the_known_ones(criterion):
-    with pytest.raises(ConfigurationError, match="'aic', 'aicc', 'bic', 'sabic', 'caic', 'icl', 'cv'"):
+    with pytest.raises(ConfigurationError, match="'aic', 'aicc', 'bic', 'sabic', 'caic', 'icl', 'slope', 'cv'"):
         check_criterion(criterion)

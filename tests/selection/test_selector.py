@@ -158,7 +158,8 @@ def test_batches_give_the_table_of_arrays(fitted, ethanol, quick):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"criterion": "slope"}, "criterion='slope' is not known.* Known: 'aic'"),
+        ({"criterion": "slop"}, "criterion='slop' is not known. Did you mean 'slope'?.* Known: 'aic'"),
+        ({"contrast": "joined"}, "contrast='joined' is not known. Did you mean 'joint'?"),
         ({"param_grid": {"n_expert": [1]}}, "'n_expert', which MoERegressor does not have. Did you mean 'n_experts'"),
         ({"param_grid": {"gate__ridge": [1.0]}}, "gate is 'softmax' and not an object"),
         ({"param_grid": {"gate": [SoftmaxGate()], "gate__rigde": [1.0]}}, "Invalid parameter 'rigde'"),

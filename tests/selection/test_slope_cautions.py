@@ -217,6 +217,14 @@ def test_no_plateau_is_long_enough(noise):
     assert ddse(C, g, point=1).chosen == len(lengths) - 1
 
 
+def test_a_line_through_three_models(noise):
+    steep = elbow(noise) - 20.0 * (C == 60)  # the last slopes, of 4 models and fewer, select a smaller model
+    short, long = ddse(C, steep, point=3), ddse(C, steep, point=4)
+    assert [plateau.length for plateau in short.plateaus] == [56, 3]
+    assert (short.n_points, long.n_points) == (3, 32)
+    assert said(short, "The line stands on 3 models only") and not said(long, "The line stands on")
+
+
 # ---------------------------------------------------------------- validation
 
 

@@ -15,6 +15,9 @@ from classicmoe.selection.slope.regime import about_selected, about_table
 from classicmoe.selection.slope.robust import check_psi, fit_line, robust_scale
 from classicmoe.selection.slope.table import Floats, ModelTable, Rows, read_models
 
+FEW = 3
+"""Points that make no line to rely on."""
+
 
 def ddse(
     complexity: Any,
@@ -82,9 +85,10 @@ def ddse(
     Notes
     -----
     The R package capushe computes the same, the interval of slopes included: where the last of all plateaus decides,
-    the slope of the very last regression, which stands on two points, is not in it. Two things differ: capushe stops
-    where no plateau is long enough, and where the last plateau is that regression alone its interval takes in the
-    slope before.
+    the slope of the very last regression, which stands on two points, is not in it. (If that plateau is two regressions
+    long, ``kappa_min`` is that very slope; a warning says on how few models it stands.) Two things differ: capushe
+    stops where no plateau is long enough, and where the last plateau is that regression alone, its interval takes in
+    the slope before.
 
     References
     ----------
@@ -129,13 +133,7 @@ def estimate_of(
     line = fit_line(p[middle:], -g[middle:], psi)
     residual = -g[middle:] - line.at(p[middle:])
     total = g[middle:] - g[middle:].mean()
-    nonpositive = int(np.sum(slopes[plateau.first : plateau.first + plateau.length] <= 0.0))
-    if nonpositive:
-        said.append(
-            f"{nonpositive} of the {count_text(plateau.length, 'slope')} on the chosen plateau "
-            f"{'is' if nonpositive == 1 else 'are'} not positive: the contrast does not fall there as the models grow, "
-            "and the slope heuristic does not hold."
-        )
+    said += _about_line(slopes[plateau.first : plateau.first + plateau.length], len(residual))
     said += about_selected(table, table.position(plateau.model))
     rows = table.rows[choices]
     for array in (slopes, rows):
@@ -174,6 +172,23 @@ def _plateaus(table: ModelTable, slopes: Floats, choices: Rows) -> tuple[Plateau
         row = int(table.rows[choices[first]])
         found.append(Plateau(row, first, end - first, most, fewest, float(values.min()), float(values.max())))
     return tuple(found)
+
+
+def _about_line(slopes: Floats, n_points: int) -> list[str]:
+    """Say what is wrong with the slopes of the chosen plateau and with the line in its middle."""
+    said = []
+    if n_points <= FEW:
+        said.append(
+            f"The line stands on {n_points} models only and hangs on how well they are fitted. Add larger ones."
+        )
+    nonpositive = int(np.sum(slopes <= 0.0))
+    if nonpositive:
+        said.append(
+            f"{nonpositive} of the {count_text(len(slopes), 'slope')} on the chosen plateau "
+            f"{'is' if nonpositive == 1 else 'are'} not positive: the contrast does not fall there as the models grow, "
+            "and the slope heuristic does not hold."
+        )
+    return said
 
 
 def _decisive(plateaus: Sequence[Plateau], least: float, said: list[str]) -> int:
