@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator
 from classicmoe.contracts import Array, Block, Design, Ground, Response, Step
 from classicmoe.covariances import Dense, Diagonal
 from classicmoe.covariances.linear import GaussianParameters, GaussianStatistics, LinearGaussian
+from classicmoe.exceptions import ConfigurationError
 
 Covariance = Literal["full", "diag", "spherical"]
 
@@ -100,8 +101,16 @@ class GaussianGate(BaseEstimator):
         return _Density(Diagonal(self.scale, self.covariance == "spherical"))
 
     def start(self, n_experts: int, width: int) -> GaussianGateParameters:
-        """Return the same standard normal density for all experts: columns are centred and scaled."""
+        """Return the same standard normal density for all experts: columns are centred and scaled.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no column to have a density.
+        """
         d = width - 1
+        if d == 0:
+            raise ConfigurationError("A Gaussian gate needs a column that varies; without one, use gate='constant'.")
         noise = self._density.structure.start(np.ones(d), np.eye(d), n_experts, 0.0)
         density = GaussianParameters(np.zeros((n_experts, d, 1)), noise)
         return GaussianGateParameters(np.full(n_experts, -np.log(n_experts)), density)
