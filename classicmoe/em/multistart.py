@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ REACHED = 0.01  # log-likelihood units
 RESEEDS = 2
 SHAKEN = 10_000  # numbers of shaken runs begin here
 SHAKE_ROUNDS = 3
+SPLIT = 20_000  # numbers of runs from splits of a smaller solution begin here
 
 
 class Plan(NamedTuple):
@@ -109,13 +111,18 @@ class MultiStart:
         self.chunk_workers = n_workers if survey.ground.rows > 4 * CHUNK else 1
         self.start_workers = 1 if self.chunk_workers > 1 else n_workers
 
-    def run(self, seeds: list[np.random.SeedSequence], given: Sequence[MixtureParameters] = ()) -> Fit:
-        """Run the given parameters and one start per seed; on Ctrl-C return what has ended."""
+    def run(
+        self,
+        seeds: list[np.random.SeedSequence],
+        given: Sequence[MixtureParameters] = (),
+        splits: Sequence[MixtureParameters] = (),
+    ) -> Fit:
+        """Run the given parameters, one start per seed and the splits; on Ctrl-C return what has ended."""
         self._seeds = {number: int(seed.generate_state(1)[0]) for number, seed in enumerate(seeds)}
         runs: list[Run] = []
         interrupted = False
         try:
-            for run in self._all_runs(seeds, given):
+            for run in chain(self._all_runs(seeds, given), self._split_runs(splits)):
                 runs.append(run)
                 if self.report is not None:
                     self.report(run)
@@ -125,6 +132,10 @@ class MultiStart:
             interrupted = True
         best = _best(runs)
         return Fit(best, self._compare(runs, best), interrupted)
+
+    def _split_runs(self, splits: Sequence[MixtureParameters]) -> Iterable[Run]:
+        """Climb from splits of a smaller solution; like shaken runs they can win but are not counted."""
+        yield from self._map(self._climb, [Plan(SPLIT + i, "split", params) for i, params in enumerate(splits)])
 
     def _shaken(self, runs: list[Run]) -> list[Run]:
         """Climb again from shaken boundaries of the best solutions when the gate is sharp, until nothing improves."""

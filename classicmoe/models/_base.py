@@ -16,6 +16,7 @@ from classicmoe.contracts import Array, Response
 from classicmoe.em.evaluate import Evaluator, Totals, raw_design
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.source import ArraySource
+from classicmoe.em.split import SplitStart
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.experts import EXPERTS
 from classicmoe.gates import GATES
@@ -199,6 +200,15 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         self.expert_mass_ = self.expert_mass_[order]
         self.verdict_ = self.verdict_.moved({int(old): new for new, old in enumerate(order)})
         return self
+
+    def split_start(self) -> SplitStart:
+        """Return this solution as ``init=`` of a model with one expert more.
+
+        Each of its experts that explains its rows worst is split; these starts come on top of the random ones and are
+        not counted in the verdict.
+        """
+        check_is_fitted(self, "expert_mass_")
+        return SplitStart(self._parameters(), self._k)
 
     def _checked_order(self, order: Any) -> NDArray[np.intp]:
         check_is_fitted(self, "expert_mass_")

@@ -14,12 +14,13 @@ from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.multistart import Fit, MultiStart, Run
 from classicmoe.em.problem import Problem
-from classicmoe.em.sample import draw_sample
+from classicmoe.em.sample import Sample, draw_sample
 from classicmoe.em.source import Source
+from classicmoe.em.split import SplitStart, split_starts
 from classicmoe.em.starts import from_responsibilities
 from classicmoe.em.survey import Survey, View, survey
 from classicmoe.em.threads import one_native_thread
-from classicmoe.exceptions import DataError, TooFewRowsError
+from classicmoe.exceptions import ConfigurationError, DataError, TooFewRowsError
 
 EXACT = 1e-13  # variance of a single expert that fits exactly, in units of the variance of y; below, rounding rules
 
@@ -89,18 +90,15 @@ def fit_mixture(source: Source, plan: Plan) -> Result:
             report=plan.report,
         )
         given = _given(source, look, plan)
-        fit = starts.run([] if given else plan.seeds, given)
+        fit = starts.run([] if given else plan.seeds, given, _splits(look, sample, plan))
         return _in_users_units(fit, source, look, plan)
 
 
 def _given(source: Source, look: Survey, plan: Plan) -> Sequence[MixtureParameters]:
     """Parameters to begin with instead of random starts."""
     if plan.warm is not None:
-        gate = plan.mixture.gate.from_raw(plan.warm.gate, look.gate_design)
-        return [
-            MixtureParameters(gate, plan.mixture.expert.from_raw(plan.warm.expert, look.expert_design, look.response))
-        ]
-    if isinstance(plan.init, str):
+        return [_in_engines_units(plan.warm, look, plan.mixture)]
+    if isinstance(plan.init, str | SplitStart):
         return []
     resp = np.asarray(plan.init, dtype=float)
     if resp.ndim != 2 or resp.shape[1] != plan.n_experts or not np.isfinite(resp).all() or resp.min() < 0.0:
@@ -109,6 +107,29 @@ def _given(source: Source, look: Survey, plan: Plan) -> Sequence[MixtureParamete
     if len(resp) != getattr(source, "n_rows", len(resp)) or not total.all():
         raise DataError("init must hold one row of responsibilities, not all zero, per row of X.")
     return [from_responsibilities(Problem(plan.mixture, source, look), (resp / total).T, smooth=0.0)]
+
+
+def _splits(look: Survey, sample: Sample, plan: Plan) -> Sequence[MixtureParameters]:
+    """Return starts from a solution with one expert fewer, if one was given."""
+    if not isinstance(plan.init, SplitStart):
+        return []
+    if plan.init.n_experts != plan.n_experts - 1:
+        raise ConfigurationError(
+            f"init is a solution with {plan.init.n_experts} experts; splitting one gives {plan.init.n_experts + 1}, "
+            f"not n_experts={plan.n_experts}."
+        )
+    try:
+        smaller = _in_engines_units(plan.init.params, look, plan.mixture)
+        return split_starts(Problem(plan.mixture, sample.source, look), sample, smaller)
+    except (AttributeError, IndexError, ValueError) as error:
+        raise ConfigurationError("init is a solution of another kind of model or on other columns.") from error
+
+
+def _in_engines_units(raw: MixtureParameters, look: Survey, mixture: Mixture) -> MixtureParameters:
+    return MixtureParameters(
+        mixture.gate.from_raw(raw.gate, look.gate_design),
+        mixture.expert.from_raw(raw.expert, look.expert_design, look.response),
+    )
 
 
 def _check_variation(look: Survey) -> None:

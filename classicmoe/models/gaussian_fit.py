@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.contracts import Array, Response
-from classicmoe.covariances import Block
+from classicmoe.covariances import Block, Dense
 from classicmoe.covariances.linear import GaussianParameters
 from classicmoe.em.evaluate import Evaluator, Totals, raw_design
 from classicmoe.em.loop import Control
@@ -95,7 +95,7 @@ def fit_structure(rows: Rows, asked: Asked, structure: Any, kept: NDArray[np.int
         asked.seeds,
         asked.n_refine,
         asked.init,
-        None if asked.warm is None else _as_inverse(asked.warm, mixture),
+        None if asked.warm is None else as_inverse(asked.warm),
         asked.n_workers,
         None,
         lambda params, look: _sort_keys(params, look, mixture, structure),
@@ -151,9 +151,9 @@ def _refuse_dependent_outputs(look: Survey) -> None:
         )
 
 
-def _as_inverse(joint: Joint, mixture: Mixture) -> MixtureParameters:
-    structure_of_y = mixture.gate._density.structure  # type: ignore[attr-defined]  # the gate is Gaussian
-    density = GaussianParameters(joint.center[..., None], structure_of_y.from_dense(joint.spread))
+def as_inverse(joint: Joint) -> MixtureParameters:
+    """Return the parameters of the inverse mixture that a joint law describes."""
+    density = GaussianParameters(joint.center[..., None], Dense().from_dense(joint.spread))
     coef = np.concatenate([joint.intercept[..., None], joint.slope], axis=2)
     return MixtureParameters(GaussianGateParameters(joint.log_weight, density), GaussianParameters(coef, joint.noise))
 

@@ -14,10 +14,11 @@ from classicmoe.em.evaluate import Evaluator, raw_design
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.source import ArraySource
+from classicmoe.em.split import SplitStart
 from classicmoe.em.threads import count_workers
 from classicmoe.exceptions import DataError
 from classicmoe.models._base import BaseMoERegressor
-from classicmoe.models.gaussian_fit import Asked, fit_inverse
+from classicmoe.models.gaussian_fit import Asked, as_inverse, fit_inverse
 from classicmoe.models.gaussian_publishing import ARRAYS, check_arrays, publish_joint, rebuild_joint
 from classicmoe.models.inverse_regression import (
     ForwardExpert,
@@ -88,6 +89,12 @@ class GaussianGatedMoERegressor(BaseMoERegressor):
         :math:`S_k` and L_k.
     blocks_ : list of list of list of str
         For ``"block"``: the names of the columns in every block of every expert.
+    block_labels_ : ndarray of shape (K, d)
+        For ``"block"``: the number of the block of every column.
+    block_path_ : list of dict
+        For ``"block"`` without ``blocks``: the partitions that were compared, sparsest first: ``partition`` (number of
+        merges), ``n_blocks`` (per expert), ``largest_block``, ``df``, ``log_likelihood`` (joint) and ``bic`` (None if
+        it was ruled out before the fit), ``valid``, ``chosen``. ``pandas.DataFrame(m.block_path_)`` shows them.
     joint_log_likelihood_, log_likelihood_ : float
         log p(x, y), which EM maximises, and log p(y | x) of the training rows at the same parameters.
     objective_path_, starts_, verdict_, converged_, ... :
@@ -98,8 +105,18 @@ class GaussianGatedMoERegressor(BaseMoERegressor):
     Criteria are of the joint likelihood. Missing entries of X (NaN) are integrated out, in the fit and in predictions,
     when the noise is diagonal or spherical and ``n_latent=0``; otherwise they are an error.
 
+    Blocks are chosen as in BLLiM: a fit with diagonal noise from all starts; for every expert the correlations of its
+    weighted residuals, thresholded at every value, so that a path of nested partitions leads from single columns to one
+    block; an EM fit for every step of the path, continued from a sparser one; the least BIC. Partitions with a block of
+    more than :math:`r_k - q - 2` columns, :math:`r_k` the weight of the expert's rows, are ruled out: their likelihood
+    is unbounded. Of long paths 40 steps are fitted, then all around the best. ``starts_`` and ``verdict_`` are of
+    the diagonal fit, the chosen one is the start ``"blocks"``.
+
     References
     ----------
+    Devijver, E., Gallopin, M. and Perthame, E. (2017). Nonlinear network-based quantitative trait prediction from
+    transcriptomic data. arXiv:1701.07899.
+
     Deleforge, A., Forbes, F. and Horaud, R. (2015). High-dimensional regression with Gaussian mixtures and partially
     latent response variables. Statistics and Computing 25, 893-911.
 
@@ -189,6 +206,11 @@ class GaussianGatedMoERegressor(BaseMoERegressor):
         ------
         ConfigurationError, DataError, MissingValuesError, ColumnError, WeightError, TooFewRowsError
             Each names the argument, the column or the rows, and what to do.
+
+        Warns
+        -----
+        NoBlocksWarning
+            Blocks were to be chosen, but only single columns could be.
         """
         check_settings(self)
         integer("n_latent", self.n_latent, 0)
@@ -329,12 +351,18 @@ class GaussianGatedMoERegressor(BaseMoERegressor):
 
     # -- order and files --------------------------------------------------------------------------------------------
 
+    def split_start(self) -> SplitStart:
+        """Return this solution as ``init=`` of a model with one expert more; see :meth:`MoERegressor.split_start`."""
+        return SplitStart(as_inverse(self._fitted_joint()), self._k)
+
     def relabel(self, order: Any) -> GaussianGatedMoERegressor:
         """Put the experts in another order, everywhere, without refitting; see :meth:`MoERegressor.relabel`."""
         order = self._checked_order(order)
         for name in (*ARRAYS, *NOISE):
             if hasattr(self, name):
                 setattr(self, name, getattr(self, name)[order])
+        for row in getattr(self, "block_path_", []):
+            row["n_blocks"] = [row["n_blocks"][i] for i in order]
         self.verdict_ = self.verdict_.moved({int(old): new for new, old in enumerate(order)})
         return self
 

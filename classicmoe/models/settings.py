@@ -60,7 +60,10 @@ def check_settings(estimator: Any) -> None:
             raise ConfigurationError(f"{name} must be {' or '.join(map(repr, allowed))}, not {value!r}.")
     if isinstance(estimator.init, str) and estimator.init not in ("auto", PARAMETERS, *PARTITIONS):
         kinds = ", ".join(repr(kind) for kind in ("auto", PARAMETERS, *PARTITIONS))
-        raise ConfigurationError(f"init must be one of {kinds} or an (n, n_experts) array, not {estimator.init!r}.")
+        raise ConfigurationError(
+            f"init must be one of {kinds}, an (n, n_experts) array or split_start() of a fitted model with one expert "
+            f"fewer, not {estimator.init!r}."
+        )
     for side, known in (("gate", GATES), ("expert", EXPERTS)):
         if not hasattr(estimator, side):
             continue
