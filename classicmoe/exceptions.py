@@ -109,3 +109,7 @@ class DroppedModelsWarning(ClassicMoEWarning):
 
 class DoubtfulSlopeWarning(ClassicMoEWarning):
     """Something speaks against what a slope heuristic selected."""
+
+
+class NoBlocksWarning(ClassicMoEWarning):
+    """There was no partition of the columns to choose from but the one into single columns."""

@@ -26,14 +26,17 @@ def publish_joint(estimator: Any, fitted: Fitted, rows: Rows) -> None:
     result, joint = fitted.result, fitted.joint
     gate_design = result.survey.gate_design
     publish_columns(estimator, rows, Response(gate_design.center, gate_design.scale))
-    for name in NOISE:
+    for name in (*NOISE, "block_path_"):
         vars(estimator).pop(name, None)
+    if fitted.path is not None:
+        estimator.block_path_ = fitted.path
     for name, value in noise_attributes(fitted.structure, joint.noise).items():
         setattr(estimator, name, value)
     estimator.gate_kept_ = fitted.kept.tolist()
     estimator.gate_weights_ = np.exp(joint.log_weight)
-    estimator.response_means_, estimator.response_covariances_ = joint.center, joint.spread
-    estimator.inverse_coef_, estimator.inverse_intercept_ = joint.slope, joint.intercept
+    # Copies, not views of the coefficients: a product's last digit depends on the layout, which a file does not keep.
+    estimator.response_means_, estimator.response_covariances_ = joint.center.copy(), joint.spread
+    estimator.inverse_coef_, estimator.inverse_intercept_ = joint.slope.copy(), joint.intercept.copy()
     _publish_forward(estimator, fitted, len(rows.reader.expert.names_out))
     estimator.n_parameters_ = result.n_free - redundant(fitted.structure, len(joint.log_weight))
     estimator.gate_rank_ = estimator.expert_rank_ = len(fitted.kept) + 1

@@ -85,6 +85,19 @@ def block_sizes(labels: NDArray[Any]) -> NDArray[np.intp]:
     return np.unique(labels, return_counts=True)[1]
 
 
+def spread(sizes: Sequence[int], most: int) -> list[int]:
+    """Return at most so many positions of an ascending list, in nearly equal steps of its logarithm, ends included."""
+    n = len(sizes)
+    if n <= most:
+        return list(range(n))
+    logs = np.log1p(sizes)
+    at = np.searchsorted(logs, np.linspace(logs[0], logs[-1], most))
+    # Where there are fewer than the steps ask for, the next ones are taken: all different, both ends included.
+    steps = np.arange(most)
+    at = np.maximum.accumulate(at - steps) + steps
+    return np.minimum(at, n - most + steps).tolist()
+
+
 def check_labels(blocks: Any, n_experts: int, n_columns: int, kept: NDArray[np.intp]) -> Array:
     """Return block labels (K, d) of the columns in use from what the user gave, one list for all experts or K lists.
 

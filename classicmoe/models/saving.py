@@ -21,8 +21,10 @@ from classicmoe.transformers_io import dump_transformer, load_transformer
 
 _NUMBERS = (
     "n_outputs_ n_rows_ weight_sum_ n_parameters_ gate_rank_ expert_rank_ objective_ log_likelihood_ entropy_ "
-    "joint_log_likelihood_ gate_kept_ gate_separated_ gradient_norm_ converged_ n_iter_ response_names_ response_name_"
+    "joint_log_likelihood_ gate_kept_ gate_separated_ gradient_norm_ converged_ n_iter_ response_names_ response_name_ "
+    "block_path_"
 ).split()
+_OPTIONAL = ("joint_log_likelihood_", "gate_kept_", "block_path_")
 _SIDES = ("gate", "expert")
 
 
@@ -87,8 +89,12 @@ def _plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):
         return None
-    if isinstance(value, list):
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise ConfigurationError(f"{value!r} cannot be stored in a model file; set it to a plain value before saving.")
@@ -116,7 +122,7 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
         setattr(estimator, f"{side}_features_", FeatureMap.from_state(state))
     for name in _NUMBERS:
         value = header["numbers"].get(name)
-        if value is not None or name not in ("joint_log_likelihood_", "gate_kept_"):
+        if value is not None or name not in _OPTIONAL:
             setattr(estimator, name, value)
     estimator.status_ = Status[header["status"]]
     estimator.verdict_ = Verdict(**header["verdict"])

@@ -8,7 +8,15 @@ from numpy.testing import assert_array_equal
 from scipy.sparse.csgraph import connected_components
 
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.models.partitions import align, block_names, block_sizes, canonical, check_labels, partition_path
+from classicmoe.models.partitions import (
+    align,
+    block_names,
+    block_sizes,
+    canonical,
+    check_labels,
+    partition_path,
+    spread,
+)
 
 
 def by_thresholding(strength):
@@ -128,6 +136,18 @@ def test_paths_are_paired_from_the_sparse_end(seed):
     assert_array_equal(paired[0], [np.arange(6)] * 2)
     assert_array_equal(paired[1], [long[1], short[1]])
     assert sorted(block_sizes(long[1])) == [1, 1, 1, 1, 2]
+
+
+def test_spread_keeps_the_ends_and_repeats_nothing(seed):
+    rng = np.random.default_rng(seed)
+    for n in (1, 5, 6, 7, 60, 900):
+        sizes = np.append(0, np.cumsum(rng.integers(1, 30, n - 1))).tolist()
+        at = spread(sizes, 6)
+        assert len(at) == min(n, 6) == len(set(at)) and at == sorted(at)
+        assert at[0] == 0 and at[-1] == n - 1
+    dense = np.append(0, 2.0 ** np.arange(30))
+    steps = np.diff(np.log1p(dense[spread(dense, 11)]))
+    assert steps.max() < 1.6 * steps.mean()  # a step is 0.7 of the mean: rounded up or down
 
 
 def test_labels_of_users():
