@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from classicmoe import MoERegressor
+from classicmoe import GaussianGatedMoERegressor, MoERegressor
 from classicmoe.experts import GaussianExpert
 from classicmoe.gates import SoftmaxGate
 from tests.cases import CROSS, over, two_regimes
@@ -39,6 +39,17 @@ def checks(estimator):
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
 @checks(MoERegressor(n_init=4, random_state=0))
 def test_check_estimator(estimator, check):
+    check(estimator)
+
+
+GAUSSIAN = {name: why for name, why in EXPECTED.items() if why is NEEDS_Y}
+
+
+@pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
+@parametrize_with_checks(
+    [GaussianGatedMoERegressor(n_init=3, random_state=0)], expected_failed_checks=lambda _: GAUSSIAN
+)
+def test_check_estimator_with_gaussian_gates(estimator, check):
     check(estimator)
 
 
