@@ -113,7 +113,8 @@ class Search:
         before, place = self.fitted[sparser], self.place[sparser]
         labels = self.candidates[j].labels[place].astype(float)
         noise = before.joint.noise._replace(labels=labels)
-        after = self.fit(self.asked._replace(warm=before.joint._replace(noise=noise)), Block(labels))
+        asked = self.asked._replace(warm=before.joint._replace(noise=noise), sample=before.result.sample)
+        after = self.fit(asked, Block(labels))
         self.place[j] = place[after.result.order]
         return after
 

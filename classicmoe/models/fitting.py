@@ -42,6 +42,7 @@ class Plan(NamedTuple):
     # What experts are put in order by, from parameters in the user's units; by default what their family says.
     sort_keys: Callable[[MixtureParameters, Survey], Array] | None = None
     check: Callable[[Survey], None] | None = None  # raises when the first look shows rows that cannot be fitted
+    sample: Sample | None = None  # of the same rows, from an earlier fit; drawn anew without
 
 
 class Result(NamedTuple):
@@ -55,6 +56,7 @@ class Result(NamedTuple):
     shift: float  # added to an objective inside the engine to get it in the user's units
     n_free: int
     penalty: float
+    sample: Sample
 
 
 def fit_mixture(source: Source, plan: Plan) -> Result:
@@ -75,7 +77,7 @@ def fit_mixture(source: Source, plan: Plan) -> Result:
         _check_variation(look)
         if plan.check is not None:
             plan.check(look)
-        sample = draw_sample(source, look)
+        sample = draw_sample(source, look) if plan.sample is None else plan.sample
         _check_rows(sample.n_rows, look, plan)
         starts = MultiStart(
             plan.mixture,
@@ -91,7 +93,7 @@ def fit_mixture(source: Source, plan: Plan) -> Result:
         )
         given = _given(source, look, plan)
         fit = starts.run([] if given else plan.seeds, given, _splits(look, sample, plan))
-        return _in_users_units(fit, source, look, plan)
+        return _in_users_units(fit, source, look, plan, sample)
 
 
 def _given(source: Source, look: Survey, plan: Plan) -> Sequence[MixtureParameters]:
@@ -151,7 +153,7 @@ def _check_rows(n_distinct: int, look: Survey, plan: Plan) -> None:
         )
 
 
-def _in_users_units(fit: Fit, source: Source, look: Survey, plan: Plan) -> Result:
+def _in_users_units(fit: Fit, source: Source, look: Survey, plan: Plan, sample: Sample) -> Result:
     mixture, triple = plan.mixture, fit.best.triple
     assert triple is not None
     if plan.sort_keys is None:
@@ -164,7 +166,7 @@ def _in_users_units(fit: Fit, source: Source, look: Survey, plan: Plan) -> Resul
     raw = in_users_units(mixture, params, look)
     shift = -float(look.ground.response_weight @ np.log(look.response.scale))
     shift -= look.ground.weight * mixture.gate.log_units(look.gate_design)
-    return Result(fit, look, raw, order, totals, shift, mixture.n_free(params), mixture.penalty(params))
+    return Result(fit, look, raw, order, totals, shift, mixture.n_free(params), mixture.penalty(params), sample)
 
 
 def in_users_units(mixture: Mixture, params: MixtureParameters, look: Survey) -> MixtureParameters:

@@ -13,6 +13,7 @@ from classicmoe.covariances.linear import GaussianParameters
 from classicmoe.em.evaluate import Evaluator, Totals, raw_design
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.sample import Sample
 from classicmoe.em.source import Source
 from classicmoe.em.survey import Dependence, Survey, View, survey
 from classicmoe.exceptions import DataError
@@ -50,6 +51,7 @@ class Asked(NamedTuple):
     init: Any
     warm: Joint | None
     n_workers: int
+    sample: Sample | None = None  # of the rows turned round, from an earlier fit
 
 
 class Fitted(NamedTuple):
@@ -100,6 +102,7 @@ def fit_structure(rows: Rows, asked: Asked, structure: Any, kept: NDArray[np.int
         None,
         lambda params, look: _sort_keys(params, look, mixture, structure),
         _refuse_dependent_outputs,
+        asked.sample,
     )
     result = fit_mixture(source, plan)
     if isinstance(structure, Block):
