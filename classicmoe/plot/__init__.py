@@ -8,6 +8,7 @@ display, which can be drawn again elsewhere. matplotlib is loaded when something
 from classicmoe.plot.experts import ExpertDisplay
 from classicmoe.plot.gate import GateDisplay
 from classicmoe.plot.selection import SelectionDisplay
+from classicmoe.plot.slope import SlopeDisplay
 from classicmoe.plot.starts import StartsDisplay
 
-__all__ = ["ExpertDisplay", "GateDisplay", "SelectionDisplay", "StartsDisplay"]
+__all__ = ["ExpertDisplay", "GateDisplay", "SelectionDisplay", "SlopeDisplay", "StartsDisplay"]

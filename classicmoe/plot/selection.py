@@ -131,7 +131,8 @@ class SelectionDisplay:
         """
         table = getattr(results, "results_", results)
         criterion = criterion or getattr(results, "criterion", None) or "bic"
-        names = [*criteria, *([criterion] if criterion in CRITERIA and criterion not in criteria else [])]
+        drawable = criterion in CRITERIA or (criterion == "slope" and "slope" in table)
+        names = [*criteria, *([criterion] if drawable and criterion not in criteria else [])]
         missing = [name for name in ("n_experts", "verdict", *names) if name not in table]
         if missing:
             raise ColumnError(f"The table of results has no column {', '.join(missing)}; it has {', '.join(table)}.")
