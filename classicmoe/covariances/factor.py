@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from classicmoe import kernels
 from classicmoe.contracts import Array
 from classicmoe.covariances.diagonal import Diagonal, DiagonalParameters
+from classicmoe.covariances.linear import solve
 from classicmoe.covariances.sharing import LOG_2PI, Scale
 
 
@@ -70,8 +71,10 @@ class Factor:
         scaled = (params.loadings / params.variance[..., None]).transpose(0, 2, 1)  # Lambda' S^-1
         half_log = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
         to_white = factor.transpose(0, 2, 1) @ scaled
+        lost = np.isneginf(out)  # rows so far away that the squares overflow
         for i in range(k):
             z = np.dot(to_white[i], residual[i * q : (i + 1) * q])
+            z[:, lost[i]] = 0.0
             out[i] += half_log[i] + 0.5 * np.square(z, out=z).sum(axis=0)
 
     def posterior(self, params: FactorParameters) -> Array:
@@ -123,8 +126,7 @@ class Factor:
         joint[:, width:, width:] = beta @ statistics.cross + mass[:, None, None] * self.posterior(params)
         right = np.concatenate([gradient, statistics.cross], axis=2)
         coef = np.concatenate([change, params.loadings], axis=2)
-        for k in np.flatnonzero(alive):
-            coef[k] = _solve(joint[k], right[k])
+        coef[alive] = solve(joint[alive], right[alive])
         # At the solution the residual sum of squares is what the regression leaves.
         left = statistics.squares - (coef * (2.0 * right - coef @ joint)).sum(axis=2)
         variance = params.variance.copy()
@@ -201,11 +203,3 @@ class Factor:
     def at_floor(self, params: FactorParameters, floor: float) -> NDArray[np.bool_]:
         """Return whether a noise variance sits on the floor, (K,)."""
         return self._noise.at_floor(DiagonalParameters(params.variance), floor)
-
-
-def _solve(gram: Array, right: Array) -> Array:
-    """Solve x gram = right; a singular one takes the smallest solution."""
-    try:
-        return np.asarray(np.linalg.solve(gram, right.T).T)
-    except np.linalg.LinAlgError:
-        return np.asarray(right @ np.linalg.pinv(gram, rcond=1e-10, hermitian=True))
