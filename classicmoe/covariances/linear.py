@@ -21,6 +21,8 @@ from classicmoe import kernels
 from classicmoe.contracts import Array, Block, Design, Ground, Response, Step, unpack_symmetric
 from classicmoe.covariances.dense import FEW
 
+SINGULAR = 1e-12  # share of a column's squares that is its own, below which it is rounding
+
 
 class GaussianParameters(NamedTuple):
     """Coefficients (K, q, p), intercept first, and the parameters of the covariances."""
@@ -199,9 +201,21 @@ class LinearGaussian:
 
 def solve(gram: Array, right: Array) -> Array:
     """Solve change_k gram_k = right_k for all experts; a singular one takes the smallest change that solves it."""
-    try:
-        np.linalg.cholesky(gram)
+    if _regular(gram):
         return np.linalg.solve(gram, right.transpose(0, 2, 1)).transpose(0, 2, 1)
+    # An expert on fewer rows than coefficients: old coefficients stay where the rows say nothing.
+    change = [
+        np.linalg.solve(g, r.T).T if _regular(g[None]) else r @ np.linalg.pinv(g, rcond=1e-10, hermitian=True)
+        for g, r in zip(gram, right, strict=True)
+    ]
+    return np.array(change)
+
+
+def _regular(gram: Array) -> bool:
+    """Return whether every column has a share of its own; rounding can leave a little more than nothing."""
+    try:
+        factor = np.linalg.cholesky(gram)
     except np.linalg.LinAlgError:
-        # An expert on fewer rows than coefficients: old coefficients stay where the rows say nothing.
-        return right @ np.linalg.pinv(gram, rcond=1e-10, hermitian=True)
+        return False
+    own = np.square(np.diagonal(factor, axis1=1, axis2=2))
+    return bool((own > SINGULAR * np.diagonal(gram, axis1=1, axis2=2)).all())
