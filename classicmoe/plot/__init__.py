@@ -5,10 +5,11 @@ display, which can be drawn again elsewhere. matplotlib is loaded when something
 (``pip install classicmoe[plot]``).
 """
 
+from classicmoe.plot.blocks import BlockDisplay
 from classicmoe.plot.experts import ExpertDisplay
 from classicmoe.plot.gate import GateDisplay
 from classicmoe.plot.selection import SelectionDisplay
 from classicmoe.plot.slope import SlopeDisplay
 from classicmoe.plot.starts import StartsDisplay
 
-__all__ = ["ExpertDisplay", "GateDisplay", "SelectionDisplay", "SlopeDisplay", "StartsDisplay"]
+__all__ = ["BlockDisplay", "ExpertDisplay", "GateDisplay", "SelectionDisplay", "SlopeDisplay", "StartsDisplay"]
