@@ -139,6 +139,37 @@ def test_the_order_of_columns_and_their_units_do_not_matter(seed):
     assert names == {frozenset(f"x{order[int(n[1:])]}" for n in block) for block in moved.blocks_[0]}
 
 
+def test_a_weight_counts_copies_and_threads_change_nothing(seed):
+    X, y, *_ = design(seed, 150, d=10)
+    weight = np.random.default_rng(seed).integers(0, 4, 150)
+    copies = np.repeat(np.arange(150), weight)
+    m = GaussianGatedMoERegressor(2, "block", init=by_sign(y)).fit(X, y, weight)
+    copied = fit(X[copies], y[copies])
+    for one, other in zip(m.block_path_, copied.block_path_, strict=True):
+        for name in ("partition", "n_blocks", "largest_block", "df", "valid", "chosen"):
+            assert one[name] == other[name]
+        assert_allclose(one["bic"], other["bic"], rtol=1e-9)
+    assert_array_equal(m.block_labels_, copied.block_labels_)
+    threads = GaussianGatedMoERegressor(2, "block", init=by_sign(y), n_jobs=2).fit(X, y, weight)
+    assert threads.block_path_ == m.block_path_
+
+
+def test_the_residual_covariance_is_the_weighted_one(seed):
+    X, y, *_ = design(seed, 150, d=6, size=3, apart=0.5)
+    weight = np.random.default_rng(seed).uniform(0.5, 1.5, 150)
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        original = block_search.residual_covariances
+        patch.setattr(block_search, "residual_covariances", lambda *a: seen.append(original(*a)) or seen[-1])
+        GaussianGatedMoERegressor(2, "block", init=by_sign(y)).fit(X, y, weight)
+    diagonal = GaussianGatedMoERegressor(2, "diag", init=by_sign(y)).fit(X, y, weight)
+    (covariances, mass), resp = seen[0], weight[:, None] * diagonal.responsibilities(X, y)
+    assert_allclose(mass, resp.sum(axis=0), rtol=1e-9)
+    for k in range(2):
+        e = X - y[:, None] * diagonal.inverse_coef_[k, :, 0] - diagonal.inverse_intercept_[k]
+        assert_allclose(covariances[k], (resp[:, k, None] * e).T @ e / resp[:, k].sum(), rtol=1e-8, atol=1e-10)
+
+
 def test_one_gaussian_with_three_blocks(seed):
     # y says nothing about x; alternating signs, so that only absolute correlations can find the blocks
     rng = np.random.default_rng(seed)
