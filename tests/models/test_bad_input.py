@@ -151,7 +151,7 @@ def test_other_outputs_at_scoring():
 
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ConstantColumnWarning")
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.CollinearColumnsWarning")
-@pytest.mark.parametrize("gate", ("softmax", "constant"))
+@pytest.mark.parametrize("gate", ("softmax", "constant", "gaussian"))
 def test_constant_and_collinear_columns_are_left_out(gate):
     X, y, _ = data(150)
     spoilt = pd.DataFrame({"a": X[:, 0], "one": 1.0, "b": X[:, 1], "sum": X @ [1.0, 2.0] + 3.0, "again": X[:, 0] * 1e6})
@@ -163,9 +163,16 @@ def test_constant_and_collinear_columns_are_left_out(gate):
     plain = fit(X, y, **settings)
     assert m.n_parameters_ == plain.n_parameters_
     assert m.expert_rank_ == plain.expert_rank_ == 3 and m.gate_rank_ == plain.gate_rank_
-    assert (m.expert_coef_[:, [1, 3, 4]] == 0.0).all() and (
-        gate == "constant" or (m.gate_coef_[:, [1, 3, 4]] == 0.0).all()
-    )
+    assert (m.expert_coef_[:, [1, 3, 4]] == 0.0).all()
+    assert gate != "softmax" or (m.gate_coef_[:, [1, 3, 4]] == 0.0).all()
+    if gate == "gaussian":  # a density has no place for them
+        words = ["Constant column(s) left out of the gate: one"]
+        warned("constant column in a density", ConstantColumnWarning, words, lambda: fit(spoilt, y, **settings))
+        assert m.gate_kept_ == [0, 2] and plain.gate_kept_ == [0, 1]
+        assert np.allclose(m.gate_means_, plain.gate_means_, rtol=1e-6, atol=1e-6)
+        assert m.joint_log_likelihood_ == pytest.approx(plain.joint_log_likelihood_, rel=1e-10)
+        assert np.allclose(m.predict_gate(spoilt), plain.predict_gate(X), rtol=1e-7, atol=1e-9)
+        assert "mean of one" not in str(m.summary()) and "mean of b" in str(m.summary())
     assert np.allclose(m.expert_coef_[:, [0, 2]], plain.expert_coef_, rtol=1e-6)
     assert m.log_likelihood_ == pytest.approx(plain.log_likelihood_, rel=1e-10)
     assert np.allclose(m.predict(spoilt), plain.predict(X), rtol=1e-8, atol=1e-8)

@@ -6,7 +6,7 @@ import pytest
 from classicmoe import Batches, MoERegressor, load, load_dataset
 from classicmoe.exceptions import ConfigurationError, DataError, MissingValuesError, ModelFileError
 from classicmoe.experts import GaussianExpert
-from classicmoe.gates import SoftmaxGate
+from classicmoe.gates import GaussianGate, SoftmaxGate
 from tests.cases import two_regimes
 from tests.messages import refused
 from tests.models.quick import QUICK, changed, data, fit
@@ -21,6 +21,8 @@ from tests.models.quick import QUICK, changed, data, fit
         ({"n_init": 0}, ["n_init", ">= 1"]),
         ({"n_refine": 0}, ["n_refine", ">= 1"]),
         ({"max_iter": 1}, ["max_iter", ">= 2"]),
+        ({"gate": GaussianGate("tied")}, ["The gate's covariance must be 'full' or 'diag' or 'spherical', not 'tied'"]),
+        ({"gate": GaussianGate(scale="common")}, ["The gate's scale must be 'own' or 'shared', not 'common'"]),
         ({"tol": 0.0}, ["tol must be a positive number"]),
         ({"tol": float("nan")}, ["tol must be a positive number"]),
         ({"gate": "sofmax"}, ["gate='sofmax'", "Did you mean 'softmax'?", "'constant'"]),
@@ -54,12 +56,16 @@ def test_responsibilities_to_start_from(init):
 
 
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.NotReplicatedWarning")
-def test_warm_start_continues_a_like_fit_only():
+@pytest.mark.parametrize("gate", ("softmax", GaussianGate(), GaussianGate("spherical", "shared")), ids=str)
+def test_warm_start_continues_a_like_fit_only(gate):
     X, y, _ = data()
-    model = fit(X, y, warm_start=True)
-    before = model.log_likelihood_
+    model = fit(X, y, warm_start=True, gate=gate)
+    before, gate_before = model.objective_, model.predict_gate(X)
     model.fit(X, y)
-    assert model.log_likelihood_ >= before - 1e-9 * abs(before)
+    assert model.objective_ >= before - 1e-9 * abs(before)
+    assert model.objective_path_[0] == pytest.approx(before, abs=1e-3)  # of the solution, not of a new start
+    assert np.allclose(model.predict_gate(X), gate_before, atol=1e-2)
+    assert [start["kind"] for start in model.starts_] == ["given"]
     words = ["warm_start", "n_experts"]
     refused("warm start with other K", ConfigurationError, words, lambda: model.set_params(n_experts=3).fit(X, y))
     model.set_params(n_experts=2)
@@ -67,6 +73,14 @@ def test_warm_start_continues_a_like_fit_only():
     refused("warm start with other columns", ConfigurationError, words, lambda: model.fit(more, y))
     two = np.column_stack([y, -y + X[:, 0]])
     refused("warm start with other outputs", ConfigurationError, ["warm_start"], lambda: model.fit(X, two))
+    for one, other in (("constant", "softmax"), ("softmax", "gaussian"), ("gaussian", "softmax")):
+        model = fit(X, y, warm_start=True, gate=one)
+        refused(
+            f"warm start with a {other} gate after a {one} one",
+            ConfigurationError,
+            ["warm_start"],
+            lambda: model.set_params(gate=other).fit(X, y),  # noqa: B023
+        )
     model = fit(X, y, warm_start=True, gate_features=[])
     refused(
         "warm start with another gate",

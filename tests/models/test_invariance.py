@@ -6,13 +6,17 @@ import pytest
 from classicmoe import Batches, MoERegressor
 from classicmoe.exceptions import DataError
 from classicmoe.experts import GaussianExpert
-from classicmoe.gates import SoftmaxGate
+from classicmoe.gates import GaussianGate, SoftmaxGate
 from tests.cases import CASES, CROSS, over, two_lines, two_regimes
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::classicmoe.exceptions.{name}")
     for name in ("NotReplicatedWarning", "SuspectSolutionWarning", "DegenerateComponentWarning", "NotConvergedWarning")
 ]
+
+
+GATE = ("gate_coef_", "gate_intercept_", "gate_weights_", "gate_means_", "gate_covariances_")
+EXPERTS = ("expert_coef_", "expert_intercept_", "expert_scale_")
 
 
 def fitted_bytes(model):
@@ -25,7 +29,8 @@ def fitted_bytes(model):
             found[name] = np.float64(value).tobytes()
     for start in model.starts_:
         found[f"start {start['start']}"] = repr({key: value for key, value in start.items() if key != "seconds"})
-    assert {"gate_coef_", "expert_coef_", "expert_covariances_", "objective_path_", "log_likelihood_"} <= found.keys()
+    assert {"expert_coef_", "expert_covariances_", "objective_path_", "log_likelihood_"} <= found.keys()
+    assert {"gate_coef_", "gate_means_"} & found.keys()
     return found
 
 
@@ -40,8 +45,12 @@ def test_affine_changes_of_x_and_y(case):
     a = case.estimator(n_init=4, tol=1e-12).fit(X, y)
     b = case.estimator(n_init=4, tol=1e-12).fit(moved, 30.0 * y + 7.0)
     q = 1 if y.ndim == 1 else y.shape[1]
-    assert b.log_likelihood_ == pytest.approx(a.log_likelihood_ - 200 * q * np.log(30.0), rel=1e-8)
-    assert b.objective_ - a.objective_ == pytest.approx(-200 * q * np.log(30.0), rel=1e-8)
+    shift_of_y = -200 * q * np.log(30.0)
+    assert b.log_likelihood_ == pytest.approx(a.log_likelihood_ + shift_of_y, rel=1e-8)
+    # A gate that models x loses the log of every column's factor as well; standardised columns are the same.
+    shift_of_x = -200 * np.log(factor).sum() if case.gate.name == "gaussian" else 0.0
+    assert b.objective_ - a.objective_ == pytest.approx(shift_of_x + shift_of_y, rel=1e-8)
+    assert b.criterion_log_likelihood_ == pytest.approx(a.criterion_log_likelihood_ + shift_of_x + shift_of_y, rel=1e-8)
     close = {"rtol": 1e-4, "atol": 1e-4}
     assert np.allclose(b.expert_coef_, 30.0 * a.expert_coef_ / factor, **close)
     expected = 7.0 + 30.0 * (a.expert_intercept_ - a.expert_coef_ @ (shift / factor))
@@ -50,8 +59,28 @@ def test_affine_changes_of_x_and_y(case):
     if case.gate.name == "softmax":
         assert np.allclose(b.gate_coef_, a.gate_coef_ / factor, **close)
         assert np.allclose(b.gate_intercept_, a.gate_intercept_ - a.gate_coef_ @ (shift / factor), rtol=1e-3, atol=1e-3)
+    if case.gate.name == "gaussian":
+        assert np.allclose(b.gate_weights_, a.gate_weights_, **close)
+        assert np.allclose((b.gate_means_ - shift) / factor, a.gate_means_, **close)
+        assert np.allclose(b.gate_covariances_ / np.outer(factor, factor), a.gate_covariances_, **close)
     assert np.allclose(b.predict(moved), 30.0 * a.predict(X) + 7.0, rtol=1e-4, atol=1e-3)
     assert np.allclose(b.predict_gate(moved), a.predict_gate(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", ("own", "shared"))
+def test_a_full_gaussian_gate_does_not_mind_a_change_of_basis(scale):
+    X, y = two_regimes(200)
+    basis = np.array([[2.0, -1.0], [0.5, 3.0]])
+    init = np.eye(2)[(X[:, 0] > 0.0).astype(int)] * 0.8 + 0.1
+    a, b = (
+        MoERegressor(2, GaussianGate("full", scale), init=init, tol=1e-12).fit(columns, y)
+        for columns in (X, X @ basis.T + 7.0)
+    )
+    lost = 200 * np.log(abs(np.linalg.det(basis)))
+    assert b.joint_log_likelihood_ == pytest.approx(a.joint_log_likelihood_ - lost, rel=1e-10)
+    assert b.log_likelihood_ == pytest.approx(a.log_likelihood_, rel=1e-8)
+    assert np.allclose(b.gate_means_, a.gate_means_ @ basis.T + 7.0, rtol=1e-6)
+    assert np.allclose(b.gate_covariances_, basis @ a.gate_covariances_ @ basis.T, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("covariance", ("full", "diag"))
@@ -107,7 +136,9 @@ def layouts(X, y, folder):
     }
 
 
-@pytest.mark.parametrize("case", ("softmax / gaussian", "constant / gaussian", "softmax / gaussian 2 full"))
+@pytest.mark.parametrize(
+    "case", ("softmax / gaussian", "constant / gaussian", "softmax / gaussian 2 full", "gaussian / gaussian")
+)
 def test_memory_layout_changes_no_byte(case, tmp_path):
     X, y = CASES[case].simulate(150, 0)
     settings = {"n_init": 3, "expert_features": [0], "max_iter": 100}
@@ -146,7 +177,7 @@ def test_integers_and_booleans_are_numbers():
 
 
 @pytest.mark.parametrize("n", (300, 40_000))
-@pytest.mark.parametrize("case", ("softmax / gaussian", "constant / gaussian 2 full"))
+@pytest.mark.parametrize("case", ("softmax / gaussian", "constant / gaussian 2 full", "gaussian / gaussian"))
 def test_the_number_of_threads_changes_no_byte(case, n):
     # Small tables share the starts among threads, large ones the chunks.
     X, y = CASES[case].simulate(n, 0)
@@ -197,20 +228,22 @@ class Parts:
 
 
 @pytest.mark.parametrize("n", (500, 20_000))
-@pytest.mark.parametrize("weighted", (False, True))
-def test_arrays_memory_maps_and_batches_give_one_fit(n, weighted, tmp_path):
+@pytest.mark.parametrize(("gate", "weighted"), (("softmax", False), ("softmax", True), ("gaussian", True)))
+def test_arrays_memory_maps_and_batches_give_one_fit(n, gate, weighted, tmp_path):
     X, y = two_regimes(n)
     np.save(tmp_path / "x.npy", X)
     weight = np.random.default_rng(0).integers(0, 3, n).astype(float) if weighted else None
-    settings = {"n_init": 3 if n < 1000 else 2, "random_state": 0, "max_iter": 60}
+    settings = {"gate": gate, "n_init": 3 if n < 1000 else 2, "random_state": 0, "max_iter": 60}
     array = MoERegressor(2, **settings).fit(X, y, weight)
     mapped = MoERegressor(2, **settings).fit(np.load(tmp_path / "x.npy", mmap_mode="r"), y, weight)
     assert fitted_bytes(array) == fitted_bytes(mapped)
+    names = [name for name in (*GATE, *EXPERTS) if hasattr(array, name)]
+    assert len(names) == (6 if gate == "gaussian" else 5)
     columns = (X, y) if weight is None else (X, y, weight)
     parts = Parts(*columns, sizes=(101, 1, 37) if n < 1000 else (9001, 17, 4000))
     for source in (Batches(parts), Batches(lambda: iter(parts))):
         streamed = MoERegressor(2, **settings).fit(source)
-        for name in ("gate_coef_", "gate_intercept_", "expert_coef_", "expert_intercept_", "expert_scale_"):
+        for name in names:
             assert np.allclose(getattr(streamed, name), getattr(array, name), rtol=1e-10, atol=1e-10), name
         assert streamed.log_likelihood_ == pytest.approx(array.log_likelihood_, rel=1e-12)
         assert np.allclose(streamed.predict(X), array.predict(X), rtol=1e-9, atol=1e-9)

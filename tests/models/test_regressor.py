@@ -8,7 +8,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from classicmoe import MoERegressor, criteria
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.gates import SoftmaxGate
+from classicmoe.gates import GaussianGate, SoftmaxGate
 from tests import reference
 from tests.cases import CASES, over, two_lines, two_regimes
 
@@ -27,12 +27,13 @@ def test_every_method_is_its_formula(case):
     X, y = case.simulate(60, 0)
     weight = np.random.default_rng(0).integers(0, 4, 60).astype(float)
     m = case.estimator(2, n_init=2, max_iter=25).fit(X, y, weight)
-    params, X_gate = reference.parameters_of(m), X[:, : m.gate_coef_.shape[1]]
+    params = reference.parameters_of(m)
+    X_gate = reference.gate_columns(params.gate, X)
     q = 1 if y.ndim == 1 else y.shape[1]
     means, resp = reference.means(params, X), reference.responsibilities(params, X_gate, X, y)
-    density = reference.log_density(params, X_gate, X, y)
+    density, of_x = reference.log_density(params, X_gate, X, y), reference.log_density_of_x(X_gate, params.gate)
     close = {"rtol": 1e-9, "atol": 1e-9}
-    assert np.allclose(m.predict_gate(X), np.exp(reference.log_softmax(X_gate, params.gate)), **close)
+    assert np.allclose(m.predict_gate(X), np.exp(reference.log_gate(X_gate, params.gate)), **close)
     assert np.allclose(m.predict_experts(X), means[..., 0] if q == 1 else means, **close)
     assert np.allclose(m.predict(X).reshape(60, q), reference.mean(params, X_gate, X), **close)
     assert np.allclose(m.responsibilities(X, y), resp, **close)
@@ -43,17 +44,28 @@ def test_every_method_is_its_formula(case):
     assert m.score(X, y, weight) == pytest.approx(r2_score(y, reference.mean(params, X_gate, X), sample_weight=weight))
     n, k, entropy = weight.sum(), m.n_parameters_, reference.entropy(resp, weight)
     hard = weight @ np.log(resp.max(axis=1))
-    assert m.aic(X, y, weight) == pytest.approx(-2 * weight @ density + 2 * k)
-    assert m.bic(X, y, weight) == pytest.approx(-2 * weight @ density + k * np.log(n))
-    assert m.icl(X, y, weight) == pytest.approx(-2 * weight @ density + k * np.log(n) + 2 * entropy)
-    assert m.icl_hard(X, y, weight) == pytest.approx(-2 * weight @ density + k * np.log(n) - 2 * hard)
+    # Of a gate that models x everything is about x and y together, but the conditional log-likelihood.
+    maximised = weight @ (density + of_x)
+    assert m.aic(X, y, weight) == pytest.approx(-2 * maximised + 2 * k)
+    assert m.bic(X, y, weight) == pytest.approx(-2 * maximised + k * np.log(n))
+    assert m.icl(X, y, weight) == pytest.approx(-2 * maximised + k * np.log(n) + 2 * entropy)
+    assert m.icl_hard(X, y, weight) == pytest.approx(-2 * maximised + k * np.log(n) - 2 * hard)
     assert np.allclose(m.expert_mass_, weight @ resp, rtol=1e-8)
     assert m.entropy_ == pytest.approx(entropy, rel=1e-8)
     assert m.log_likelihood_ == pytest.approx(weight @ density, rel=1e-10)
-    ridge = getattr(case.gate, "ridge", 0.0)
-    slopes = m.gate_coef_ - m.gate_coef_.mean(axis=0)
-    scale = np.sqrt(np.average((X_gate - np.average(X_gate, axis=0, weights=weight)) ** 2, axis=0, weights=weight))
-    assert m.objective_ == pytest.approx(m.log_likelihood_ - 0.5 * ridge * np.sum((slopes * scale) ** 2), rel=1e-9)
+    assert m.criterion_log_likelihood_ == pytest.approx(maximised, rel=1e-10)
+    assert hasattr(m, "joint_log_likelihood_") == isinstance(case.gate, GaussianGate)
+    if isinstance(case.gate, GaussianGate):
+        assert abs(weight @ of_x) > 1.0  # the two are told apart
+        assert m.joint_log_likelihood_ == pytest.approx(maximised, rel=1e-10)
+        assert m.objective_ == m.objective_path_[-1] == m.joint_log_likelihood_
+        one = {"full": 3, "diag": 2, "spherical": 1}[case.gate.covariance] * (1 if case.gate.scale == "shared" else 2)
+        assert k == 1 + 2 * 2 + one + case.mixture.expert.n_free(m._parameters().expert)
+    else:
+        ridge = getattr(case.gate, "ridge", 0.0)
+        slopes = m.gate_coef_ - m.gate_coef_.mean(axis=0)
+        scale = np.sqrt(np.average((X_gate - np.average(X_gate, axis=0, weights=weight)) ** 2, axis=0, weights=weight))
+        assert m.objective_ == pytest.approx(m.log_likelihood_ - 0.5 * ridge * np.sum((slopes * scale) ** 2), rel=1e-9)
     assert (m.n_rows_, m.weight_sum_, m.n_outputs_) == (np.count_nonzero(weight), n, q)
 
 
@@ -210,25 +222,46 @@ def test_experts_ascend_in_their_mean_at_the_average_row(seed):
     assert (np.diff(at_average) > 0).all()
 
 
-@pytest.mark.parametrize("gate", ("constant", SoftmaxGate(), SoftmaxGate(ridge=1.0)))
+@pytest.mark.parametrize(
+    "gate",
+    ("constant", SoftmaxGate(), SoftmaxGate(ridge=1.0), GaussianGate(), GaussianGate("spherical", "shared")),
+    ids=str,
+)
 def test_relabel_moves_everything_and_changes_no_answer(gate):
     X, y = two_regimes(150)
     m = MoERegressor(3, gate, n_init=3, random_state=0).fit(X, y)
     before = {name: getattr(m, name)(X) for name in ("predict", "predict_gate", "predict_experts")}
-    resp, mass, coef = m.responsibilities(X, y), m.expert_mass_.copy(), m.expert_coef_.copy()
+    resp, density = m.responsibilities(X, y), m.score_samples(X, y)
+    names = [name for name in vars(m) if name.startswith(("expert_", "gate_")) and name.endswith("_")]
+    arrays = {name: getattr(m, name).copy() for name in names if isinstance(getattr(m, name), np.ndarray)}
     order = [2, 0, 1]
     assert m.relabel(order) is m
     assert np.allclose(m.predict(X), before["predict"], rtol=1e-12)
     assert np.allclose(m.predict_gate(X), before["predict_gate"][:, order], rtol=1e-9, atol=1e-12)
     assert np.allclose(m.predict_experts(X), before["predict_experts"][:, order], rtol=1e-12)
     assert np.allclose(m.responsibilities(X, y), resp[:, order], rtol=1e-9, atol=1e-12)
-    assert np.array_equal(m.expert_mass_, mass[order]) and np.array_equal(m.expert_coef_, coef[order])
+    assert np.allclose(m.score_samples(X, y), density, rtol=1e-10, atol=1e-10)
+    assert {"expert_mass_", "expert_coef_", "expert_intercept_", "expert_covariances_"} <= arrays.keys()
+    if isinstance(m.gate, GaussianGate):
+        assert {"gate_weights_", "gate_means_", "gate_covariances_"} <= arrays.keys()
+    for name, before in arrays.items():
+        if name not in ("gate_coef_", "gate_intercept_"):  # the last expert is their zero
+            assert np.allclose(getattr(m, name), before[order], rtol=1e-14, atol=0), name
+    assert np.array_equal(m.expert_coef_, arrays["expert_coef_"][order])
+    assert np.array_equal(m.expert_mass_, arrays["expert_mass_"][order])
     assert m.log_likelihood(X, y) == pytest.approx(m.log_likelihood_, rel=1e-10)
-    if getattr(m.gate, "ridge", 0.0) < 1e-3:
+    if hasattr(m, "gate_coef_") and getattr(m.gate, "ridge", 0.0) < 1e-3:
         assert m.gate_intercept_[-1] == 0.0 and (m.gate_coef_[-1] == 0.0).all()
     for wrong in ([0, 1], [0, 0, 1], [1, 2, 3], [0.5, 1, 2]):
         with pytest.raises(ConfigurationError, match="permutation"):
             m.relabel(wrong)
+
+
+def test_a_gaussian_gate_has_no_contrasts():
+    X, y = two_regimes(100)
+    m = MoERegressor(2, "gaussian", n_init=2, random_state=0).fit(X, y)
+    with pytest.raises(ConfigurationError, match="gate_means_"):
+        m.gate_contrasts()
 
 
 def test_gate_contrasts_are_against_any_expert():

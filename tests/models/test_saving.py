@@ -11,7 +11,7 @@ from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, Stand
 from classicmoe import MoERegressor, load
 from classicmoe.exceptions import ClassicMoEError, ModelFileError
 from classicmoe.experts import GaussianExpert
-from classicmoe.gates import SoftmaxGate
+from classicmoe.gates import GaussianGate, SoftmaxGate
 from tests.cases import CASES, over, two_regimes
 
 pytestmark = [
@@ -64,6 +64,19 @@ def test_every_case_comes_back(case, tmp_path):
     assert type(again.gate) is type(m.gate) and again.expert.get_params() == m.expert.get_params()
     again.save(tmp_path / "again.cmoe")
     assert (tmp_path / "again.cmoe").read_bytes() == (tmp_path / "model.cmoe").read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ConstantColumnWarning")
+@pytest.mark.filterwarnings("ignore::classicmoe.exceptions.CollinearColumnsWarning")
+@pytest.mark.parametrize("covariance", ("full", "diag", "spherical"))
+def test_a_density_without_the_columns_that_were_left_out_comes_back(covariance, tmp_path):
+    X, y = two_regimes(100)
+    spoilt = np.column_stack([np.ones(100), X[:, 0], 2.0 * X[:, 0], X[:, 1]])
+    m = MoERegressor(2, GaussianGate(covariance), n_init=2, random_state=0).fit(spoilt, y)
+    again = saved_and_loaded(m, tmp_path)
+    assert again.gate_kept_ == m.gate_kept_ == [1, 3]
+    assert_same_answers(m, again, spoilt, y)
+    assert_same_attributes(m, again)
 
 
 def frame(n=120):
@@ -170,6 +183,11 @@ def test_starts_that_never_ran_come_back(tmp_path):
 @pytest.mark.parametrize(
     ("name", "spoil"),
     (
+        ("gate_means_", lambda a: a[:, :1]),
+        ("gate_weights_", lambda a: a[:1]),
+        ("gate_covariances_", lambda a: a[:, 0]),
+        ("gate_covariances_", lambda a: a[:, :1, :1]),
+        ("gate_means_", lambda a: a * np.nan),
         ("gate_coef_", lambda a: a[:, :1]),
         ("gate_intercept_", lambda a: a[:1]),
         ("expert_coef_", lambda a: a[..., :1]),
@@ -186,7 +204,8 @@ def test_arrays_that_do_not_fit_are_refused_on_loading(name, spoil, tmp_path):
 
     X, y = two_regimes(60)
     path = tmp_path / "model.cmoe"
-    MoERegressor(2, n_init=2, random_state=0).fit(X, y).save(path)
+    gate = "softmax" if name in ("gate_coef_", "gate_intercept_") else "gaussian"
+    MoERegressor(2, gate, n_init=2, random_state=0).fit(X, y).save(path)
     header, arrays, blobs = read_archive(path)
     arrays[name] = np.ascontiguousarray(spoil(arrays[name]))
     try:

@@ -22,6 +22,7 @@ def assert_same_fit(a, b, coefficients=1e-5):
     assert [getattr(a, name) for name in NUMBERS] == [getattr(b, name) for name in NUMBERS]
     assert a.log_likelihood_ == pytest.approx(b.log_likelihood_, rel=1e-8)
     assert a.objective_ == pytest.approx(b.objective_, rel=1e-8)
+    assert a.criterion_log_likelihood_ == pytest.approx(b.criterion_log_likelihood_, rel=1e-8)
     assert a.entropy_ == pytest.approx(b.entropy_, rel=1e-4, abs=1e-4)
     gate = [name for name in GATE if hasattr(a, name)]
     assert gate == [name for name in GATE if hasattr(b, name)] != []
@@ -90,7 +91,7 @@ def test_shuffled_rows_give_the_same_fit(case):
 
 
 @pytest.mark.parametrize("absurd", (1e6, 1e300))
-@pytest.mark.parametrize("gate", ("softmax", "constant"))
+@pytest.mark.parametrize("gate", ("softmax", "constant", "gaussian"))
 def test_rows_of_weight_zero_change_nothing(gate, absurd):
     X, y = two_lines(150) if gate == "constant" else two_regimes(150)
     rng = np.random.default_rng(0)
@@ -100,9 +101,9 @@ def test_rows_of_weight_zero_change_nothing(gate, absurd):
     settings = {"n_init": 6, "random_state": 0}
     a = MoERegressor(2, gate, **settings).fit(X, y, weight)
     b = MoERegressor(2, gate, **settings).fit(spoilt_X, spoilt_y, weight)
-    gate = [name for name in GATE if hasattr(a, name)]
-    assert gate == [name for name in GATE if hasattr(b, name)] != []
-    for name in (*gate, *ARRAYS):
+    names = [name for name in GATE if hasattr(a, name)]
+    assert names == [name for name in GATE if hasattr(b, name)] != []
+    for name in (*names, *ARRAYS):
         assert getattr(a, name).tobytes() == getattr(b, name).tobytes(), name
     assert a.objective_path_.tobytes() == b.objective_path_.tobytes()
     without = MoERegressor(2, gate, **settings).fit(X[weight > 0], y[weight > 0], weight[weight > 0])
@@ -110,6 +111,7 @@ def test_rows_of_weight_zero_change_nothing(gate, absurd):
     assert without.n_rows_ == a.n_rows_ == np.count_nonzero(weight)
     value = b.log_likelihood(spoilt_X, spoilt_y, weight)
     assert value == pytest.approx(a.log_likelihood_, rel=1e-10)
+    assert b.aic(spoilt_X, spoilt_y, weight) == pytest.approx(a.aic(X, y, weight), rel=1e-10)
     assert b.icl_hard(spoilt_X, spoilt_y, weight) == pytest.approx(a.icl_hard(X, y, weight), rel=1e-10)
 
 
