@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+_FOR_SLOPE = 10  # selection.slope.table.LEAST, which would load NumPy
 _DATA, _MODEL, _SEARCH, _OUTPUT = "Data", "Model", "Search", "Output"
 
 
@@ -189,3 +190,26 @@ def counts_of_experts(text: str) -> list[int]:
             raise typer.BadParameter(f"{part!r} is empty: {low} is more than {high}.", param_hint="-k")
         found.update(range(low, high + 1, step))
     return sorted(found)
+
+
+def range_for(criterion: str, text: str | None) -> list[int]:
+    """Return the numbers of experts to try: those asked for, or as many as the criterion needs.
+
+    Raises
+    ------
+    typer.BadParameter
+        Fewer than the slope heuristic can be asked of.
+
+    Examples
+    --------
+    >>> range_for("bic", None), len(range_for("slope", None)), range_for("bic", "2,3")
+    ([1, 2, 3, 4, 5, 6, 7, 8], 20, [2, 3])
+    """
+    numbers = counts_of_experts(text or ("1:20" if criterion == "slope" else "1:8"))
+    if criterion == "slope" and len(numbers) < _FOR_SLOPE:
+        raise typer.BadParameter(
+            f"{text!r} makes {len(numbers)} models; --criterion slope needs at least {_FOR_SLOPE}, better 15 or more. "
+            "Write 1:20, or leave -k out.",
+            param_hint="-k",
+        )
+    return numbers

@@ -10,7 +10,7 @@ import numpy as np
 
 from classicmoe.cli.study import Study
 from classicmoe.cli.svg import canvas, inline_svg
-from classicmoe.cli.words import title
+from classicmoe.cli.words import decider
 from classicmoe.exceptions import ClassicMoEError
 from classicmoe.models.tables import gate_sees_columns
 
@@ -30,6 +30,19 @@ class Picture(NamedTuple):
 def pictures_of_search(study: Study) -> list[Picture]:
     """Draw how the models compare and how the starts ended."""
     return [*_selection(study), *_starts(study)]
+
+
+def pictures_of_slope(study: Study) -> list[Picture]:
+    """Draw where the selected model falls, and the line through the largest models."""
+    from classicmoe.plot import SlopeDisplay
+
+    display = SlopeDisplay(heuristic=study.slope)
+    left = _drawn("jump", "Complexity of the selected model against the penalty constant", display.plot_jump)
+    right = _drawn("line", "Log-likelihood against the number of parameters, with a line", display.plot_line)
+    return [
+        Picture("Where does the model shrink?", left, _JUMP_CAPTION),
+        Picture("Is there a line?", right, _LINE_CAPTION),
+    ]
 
 
 def pictures_of_columns(study: Study) -> list[list[Picture]]:
@@ -66,8 +79,8 @@ def _selection(study: Study) -> Iterator[Picture]:
     )
     caption = (
         "Each line is one way of weighing fit against complexity, shown as its distance from its own best value, so "
-        f"lower is better and 0 is best. {title(study.criterion)} decided. A hollow marker is a model that should not "
-        "be trusted."
+        f"lower is better and 0 is best. {decider(study.criterion, begin=True)} decided. A hollow marker is a model "
+        "that should not be trusted."
     )
     yield Picture("How many experts?", svg, caption)
 
@@ -116,6 +129,15 @@ def _expert_caption(study: Study) -> str:
     )
 
 
+_JUMP_CAPTION = (
+    "The more a parameter has to gain (further right), the smaller is the best model (lower). Below the price at the "
+    "thick line large models win by fitting chance; twice that price selects the model at the dot."
+)
+_LINE_CAPTION = (
+    "Once models are large enough, each further parameter gains the same by chance alone, so the points on the right "
+    "should lie on a line; filled ones make it. Triangles at the edge are models far below. Small: the slope for fewer "
+    "and fewer of the largest models, which should be level over the filled part."
+)
 _GATE_CAPTION = (
     "The gating network decides how much each expert is listened to before the response is known. The height of a "
     "line (the length of a bar) is that share, between 0 and 1, averaged over the rows with this column set to the "

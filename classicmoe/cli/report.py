@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from classicmoe.cli.pictures import pictures_of_columns, pictures_of_search
+from classicmoe.cli.pictures import pictures_of_columns, pictures_of_search, pictures_of_slope
+from classicmoe.cli.slope import slope_section
 from classicmoe.cli.study import Study
 from classicmoe.cli.tables import experts_table, gate_table
 from classicmoe.cli.version import versions
-from classicmoe.cli.words import SAYS, and_list, for_command_line, number, title
+from classicmoe.cli.words import SAYS, and_list, decider, for_command_line, number, title
 from classicmoe.criteria import CRITERIA
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.models.messages import count_text
@@ -66,6 +67,7 @@ def context(study: Study) -> dict[str, Any]:
         "verdict": verdict(study),
         "experts": expert_profile(study),
         "models": models_table(study),
+        "slope": slope_section(study.slope, study.about_the_slope, pictures_of_slope(study)) if study.slope else None,
         "pictures": {"columns": pictures_of_columns(study), "search": pictures_of_search(study)},
         "gate": _formatted(*gate_table(study.model)) if study.k > 1 else None,
         "coefficients": _formatted(*experts_table(study.model)),
@@ -123,7 +125,8 @@ def _choice(study: Study) -> list[str]:
         return []
     tried = sorted(int(k) for k in study.results["n_experts"])
     span = f"{tried[0]} to {tried[-1]}" if tried == list(range(tried[0], tried[-1] + 1)) else ", ".join(map(str, tried))
-    says = [f"{title(study.criterion)} decided among {span} experts; it weighs how well a model fits against its size."]
+    who = decider(study.criterion, begin=True)
+    says = [f"{who} decided among {span} experts; it weighs how well a model fits against its size."]
     others: dict[int, list[str]] = {}
     for name, k in study.chosen().items():
         if k != study.k:
@@ -167,7 +170,7 @@ def expert_profile(study: Study) -> list[dict[str, str]]:
 def models_table(study: Study) -> list[dict[str, Any]]:
     """Return the rows of the table of models."""
     rows = study.rows()
-    criteria = [name for name in (*CRITERIA, "cv") if name in study.results]
+    criteria = [name for name in (*CRITERIA, "slope", "cv") if name in study.results]
     least = {name: study.results[name].min() if name != "cv" else study.results[name].max() for name in criteria}
     table = []
     for i, row in enumerate(rows):

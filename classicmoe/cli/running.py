@@ -14,7 +14,7 @@ from classicmoe.cli.output import Console, write_json
 from classicmoe.cli.progress import progress
 from classicmoe.cli.study import Study
 from classicmoe.cli.task import Task
-from classicmoe.cli.words import for_command_line, title
+from classicmoe.cli.words import decider, for_command_line, title
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.models.regressor import MoERegressor
 from classicmoe.selection.results import as_frame, model_row
@@ -111,10 +111,14 @@ def run_selection(
         criterion,
         command,
         time.perf_counter() - began,
-        for_command_line(selector.summary()),
+        for_command_line(selector.summary(warnings=False)),  # they come at the end, with all others
         selector.interrupted_,
+        getattr(selector, "slope_", None),
     )
-    study.about_the_data = [text for text in console.warnings if not text.startswith("The model chosen by")]
+    of_the_slope = set(study.about_the_slope)
+    study.about_the_data = [
+        text for text in console.warnings if not text.startswith("The model chosen by") and text not in of_the_slope
+    ]
     _warn_about_selection(study, console)
     return study
 
@@ -164,7 +168,7 @@ def print_and_save(study: Study, console: Console, as_json: bool, model: str, re
 def _save_model(study: Study, path: str, console: Console) -> None:
     study.model.save(path)
     study.files["model"] = path
-    by = f" by {title(study.criterion)}" if study.criterion else ""
+    by = f" by {decider(study.criterion)}" if study.criterion else ""
     console.note(f"wrote {path} (K={study.k}{by})")
 
 

@@ -14,14 +14,21 @@ def select(
     data: o.Data,
     response: o.Response = None,
     k: Annotated[
-        str, typer.Option("-k", "--experts", metavar="RANGE", help="Numbers of experts: 1:8, or 1,2,5.")
-    ] = "1:8",
+        str | None,
+        typer.Option(
+            "-k",
+            "--experts",
+            metavar="RANGE",
+            help="Numbers of experts: 1:8, or 1,2,5. Default: 1:8; 1:20 for the slope heuristic.",
+        ),
+    ] = None,
     criterion: Annotated[
         str,
         typer.Option(
             "--criterion",
-            help="What chooses: aic, aicc, bic, sabic, caic, icl, or cv (held-out rows).",
-            callback=o.one_of("aic", "aicc", "bic", "sabic", "caic", "icl", "cv"),
+            help="What chooses: aic, aicc, bic, sabic, caic, icl, slope (a penalty read off the largest models), or cv "
+            "(held-out rows).",
+            callback=o.one_of("aic", "aicc", "bic", "sabic", "caic", "icl", "slope", "cv"),
         ),
     ] = "bic",
     formula: o.Formula = None,
@@ -69,7 +76,7 @@ def select(
     from classicmoe.cli.running import check_writable, finish, print_and_save, run_selection, settings_of
     from classicmoe.cli.task import Question, prepare
 
-    ks = o.counts_of_experts(k)
+    ks = o.range_for(criterion, k)
     console = Console(plain)
     check_writable(save_best, report, resume)
     task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format), console)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from classicmoe import __version__
+from classicmoe.cli.slope import slope_record
+from classicmoe.cli.words import for_command_line
 from classicmoe.criteria import CRITERIA
 from classicmoe.models.tables import coefficient_rows
 from classicmoe.selection.choice import choose
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from classicmoe.cli.task import Task
+    from classicmoe.selection.slope import SlopeHeuristic
 
 
 @dataclass
@@ -40,12 +43,14 @@ class Study:
     text : str
         What is printed: the table of models, or the summary of the model.
     interrupted : bool
+    slope : SlopeHeuristic or None
+        What the slope heuristic found, if it chose.
     files : dict of str to str
         What was written, by kind.
     warnings : list of str
         All of them.
     about_the_data : list of str
-        Those that are not about the verdict.
+        Those that are neither about the verdict nor about the slope.
     """
 
     task: Task
@@ -58,6 +63,7 @@ class Study:
     seconds: float
     text: str
     interrupted: bool = False
+    slope: SlopeHeuristic | None = None
     files: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     about_the_data: list[str] = field(default_factory=list)
@@ -74,8 +80,14 @@ class Study:
     def chosen(self) -> dict[str, int]:
         """Return the number of experts that each criterion chooses."""
         rows = self.rows()
-        places = {name: choose(rows, name) for name in (*CRITERIA, "cv") if name in self.results}
+        names = (*CRITERIA, "slope", "cv")
+        places = {name: choose(rows, name) for name in names if name in self.results} | {self.criterion: self.best}
         return {name: int(rows[place]["n_experts"]) for name, place in places.items() if place is not None}
+
+    @property
+    def about_the_slope(self) -> list[str]:
+        """What speaks against the slope heuristic's answer, in the words of the command line."""
+        return [for_command_line(text) for text in self.slope.warnings] if self.slope is not None else []
 
     def runner_up(self) -> dict[str, Any] | None:
         """Return the best trustworthy model by the criterion when the chosen one is not trustworthy; else None."""
@@ -118,5 +130,6 @@ class Study:
             "models": self.rows(),
             "chosen": self.chosen(),
             "trustworthy": self.model.verdict_.trustworthy,
+            **({} if self.slope is None else {"slope": slope_record(self.slope, self.results["n_experts"])}),
             "best": best,
         }

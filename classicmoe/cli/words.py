@@ -63,7 +63,20 @@ def title(criterion: str | None) -> str:
     >>> title("bic"), title("aicc")
     ('BIC', 'AICc')
     """
-    return "AICc" if criterion == "aicc" else (criterion or "").upper()
+    return {"aicc": "AICc", "slope": "slope"}.get(criterion or "", (criterion or "").upper())
+
+
+def decider(criterion: str | None, begin: bool = False) -> str:
+    """Return what chose a model, for a sentence.
+
+    Examples
+    --------
+    >>> decider("bic"), decider("slope"), decider("slope", begin=True)
+    ('BIC', 'the slope heuristic', 'The slope heuristic')
+    """
+    if criterion != "slope":
+        return title(criterion)
+    return "The slope heuristic" if begin else "the slope heuristic"
 
 
 def and_list(words: list[str]) -> str:

@@ -65,14 +65,14 @@ def set_line_limits(ax: Axes, p: Any, gain: Any, at: int, line: Any) -> None:
 
 
 def small_axes(ax: Axes, estimate: SlopeEstimate) -> Axes:
-    """Return axes inside others for the slopes of all regressions, with limits that show the chosen plateau."""
+    """Return axes inside others for the slopes of all regressions; single wild ones are beyond its limits."""
     from matplotlib.ticker import MaxNLocator
 
     small, slopes, kappa = ax.inset_axes(_SMALL), estimate.slopes, estimate.kappa_min
-    low, high = min(estimate.interval[0], kappa), max(estimate.interval[1], kappa)
+    usual = np.quantile(slopes, [0.1, 0.9])  # the last regressions stand on a few points and may be anything
+    low, high = np.min([*usual, kappa, *estimate.interval]), np.max([*usual, kappa, *estimate.interval])
     size = max(high - low, 0.1 * abs(kappa), 1e-12)
-    near = slopes[(slopes > low - 2.0 * size) & (slopes < high + 2.0 * size)]
-    small.set_ylim(near.min() - 0.2 * size, near.max() + 0.2 * size)
+    small.set_ylim(low - 0.2 * size, high + 0.2 * size)
     small.set_xlim(len(estimate.table) + 1, 1)  # fewer points to the right
     small.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     small.yaxis.set_major_locator(MaxNLocator(3))

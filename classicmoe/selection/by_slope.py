@@ -62,9 +62,9 @@ def excluded(row: Row) -> str | None:
 
     A likelihood that is no maximum, or has none, would bend the line that the slope is read off.
     """
-    if row["suspect"]:
-        return "SUSPECT"
-    return row["verdict"] if row["verdict"] in _NOT_COUNTED else None
+    if row["verdict"] in _NOT_COUNTED:
+        return row["verdict"]
+    return "SUSPECT" if row["suspect"] else None
 
 
 def heuristic_of_rows(rows: Sequence[Row], names: Sequence[str], contrast: str) -> SlopeHeuristic:

@@ -233,8 +233,14 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
         return best
 
-    def summary(self) -> Summary:
-        """Return the table of models as text: criteria, starts, verdicts, every criterion's choice."""
+    def summary(self, warnings: bool = True) -> Summary:
+        """Return the table of models as text: criteria, starts, verdicts, every criterion's choice.
+
+        Parameters
+        ----------
+        warnings : bool, default=True
+            Whether to say again what speaks against the slope heuristic, which ``fit`` said as warnings.
+        """
         check_is_fitted(self, "results_")
         remarks = []
         if self.interrupted_:
@@ -242,4 +248,4 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         if any(model is not None and model.weight_type == "sampling" for model in self.estimators_):
             remarks.append("sampling weights, rescaled to mean 1: log-likelihoods and criteria are pseudo")
         text = selection_summary(self.results_, self.criterion, getattr(self, "best_index_", None), remarks)
-        return Summary(f"{text}\n\n{self.slope_.summary()}") if hasattr(self, "slope_") else text
+        return Summary(f"{text}\n\n{self.slope_.summary(warnings)}") if hasattr(self, "slope_") else text

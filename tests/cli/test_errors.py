@@ -28,6 +28,7 @@ VISITS = "-y visits --drop patient_id,w --starts 2"
         ("select visits.csv -y visits -k many", 2, "write 3, 1:8, 1:9:2 or 1,2,5"),
         ("select visits.csv -y visits -k 0:3", 2, "'0:3' is no list of numbers of experts"),
         ("select visits.csv -y visits --criterion bci", 2, "Did you mean 'bic'?"),
+        ("select visits.csv -y visits --criterion slope -k 1:8", 2, "'1:8' makes 8 models; --criterion slope needs at"),
         ("select visits.csv -y visits --gate-type sofmax", 2, "Did you mean 'softmax'?"),
         ("select visits.csv -y visits --starts 0", 2, "0 is less than 1"),
         ("select visits.csv -y visits --formula visits~age", 2, "leave -y, --expert and --gate out"),
