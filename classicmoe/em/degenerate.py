@@ -27,13 +27,17 @@ class Weak(NamedTuple):
     spike: bool
 
 
+def at_floor(mixture: Mixture, params: MixtureParameters, ground: Ground) -> NDArray[np.bool_]:
+    """Return which experts are at the floor of their scale, or their region at that of the gate, (K,)."""
+    return np.asarray(mixture.expert.at_floor(params.expert, ground) | mixture.gate.at_floor(params.gate, ground))
+
+
 def collapsed(mixture: Mixture, params: MixtureParameters, mass: Array, ground: Ground) -> NDArray[np.bool_]:
     """Return which experts are at the floor of their scale or starved of rows, (K,)."""
     if len(mass) == 1:
         return np.zeros(1, dtype=bool)
     needed = max(ground.expert_gram.shape[0] + 2.0, 1e-3 * ground.weight)
-    lost = mixture.expert.at_floor(params.expert, ground) | mixture.gate.at_floor(params.gate, ground)
-    return np.asarray(lost | (mass < needed))
+    return np.asarray(at_floor(mixture, params, ground) | (mass < needed))
 
 
 def weak_experts(mixture: Mixture, params: MixtureParameters, mass: Array, ground: Ground) -> list[Weak]:

@@ -94,7 +94,8 @@ class Climb:
         if proposal is None:
             return end
         leap = self._evaluate(proposal)
-        accepted = leap.objective >= end.objective
+        # Below the floor the objective can be higher than at it: no step could follow.
+        accepted = leap.objective >= end.objective and not self.problem.at_floor(leap)
         extrapolation.learn(accepted)
         return self._accept(leap) if accepted else end
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from classicmoe.contracts import Array, Ground, Step
 from classicmoe.em.block import RowBlock
-from classicmoe.em.degenerate import collapsed
+from classicmoe.em.degenerate import at_floor, collapsed
 from classicmoe.em.mixture import Mixture, MixtureParameters, MixtureStatistics, add_mixture_statistics
 from classicmoe.em.passes import Workers
 from classicmoe.em.source import Chunk, Source
@@ -97,6 +97,10 @@ class Problem:
     def collapsed(self, triple: Triple) -> NDArray[np.bool_]:
         """Return which experts have collapsed, (K,)."""
         return collapsed(self.mixture, triple.params, triple.mass, self.ground)
+
+    def at_floor(self, triple: Triple) -> bool:
+        """Return whether any expert is at the floor of its scale, or below."""
+        return bool(at_floor(self.mixture, triple.params, self.ground).any())
 
     def labels(self, params: MixtureParameters) -> NDArray[np.intp]:
         """Return the expert with the largest responsibility for every row, (n,)."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from classicmoe import load_dataset
 from classicmoe.covariances.dense import DenseParameters
 from classicmoe.em.degenerate import Weak, collapsed, weak_experts
 from classicmoe.em.loop import Climb, Control
@@ -176,6 +177,19 @@ def test_an_expert_without_rows_or_at_the_floor_is_called_collapsed():
     at_floor = params._replace(expert=floor)
     assert collapsed(mixture, at_floor, np.array([50.0, 50.0]), ground).tolist() == [False, True]
     assert collapsed(mixture, params, np.array([3.0]), ground).tolist() == [False]
+
+
+@pytest.mark.parametrize("gate", ("constant", "gaussian"))
+def test_a_leap_below_the_floor_does_not_win(gate):
+    # 53 eruptions are said to have lasted 4 minutes: an expert can collapse on them, and a leap went below the floor.
+    y, X = load_dataset("geyser", as_frame=True).frame[["duration", "waiting"]].to_numpy().T
+    problem, starts = multistart(CASES[f"{gate} / gaussian"], X[:, None], y, n_experts=3)
+    fit = starts.run(seeds(8))
+    assert fit.best.status is Status.CONVERGED
+    for run in fit.runs:
+        variance = problem.mixture.expert.covariances(run.triple.params.expert)
+        assert variance.min() > 0.999 * problem.ground.floor
+        assert not (run.finished and problem.at_floor(run.triple))
 
 
 def test_weak_experts_and_spikes():
