@@ -19,6 +19,8 @@ def fit(
     gate: o.GateTerms = None,
     gate_type: o.GateType = "softmax",
     family: o.Family = "gaussian",
+    structure: o.Structure = "diag",
+    latent: o.Latent = 0,
     weights: o.Weights = None,
     weight_type: o.WeightType = "frequency",
     drop: o.Drop = None,
@@ -46,10 +48,11 @@ def fit(
     ks = o.counts_of_experts(k)
     if len(ks) > 1:
         raise typer.BadParameter("fit takes one number of experts; select takes several.", param_hint="-k")
+    gate, gate_type = o.gate_of(gate, gate_type)
     console = Console(plain)
     check_writable(output, report)
     task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format), console)
-    settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen)
+    settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent)
     console.note(f"seed {seed}, {starts} starts")
     study = run_fit(task, settings, ks[0], jobs, console, ctx.obj)
     print_and_save(study, console, as_json, output, report)

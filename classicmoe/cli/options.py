@@ -109,15 +109,32 @@ GateTerms = Annotated[
     typer.Option(
         "--gate",
         metavar="TERMS",
-        help="Columns of the gate; 1 for none. Default: those of the experts.",
+        help="Columns of the gate; 1 for none. Default: those of the experts. Or its kind, as --gate-type.",
         rich_help_panel=_MODEL,
     ),
 ]
 GateType = Annotated[
     str,
     typer.Option(
-        "--gate-type", help="softmax or constant.", callback=one_of("softmax", "constant"), rich_help_panel=_MODEL
+        "--gate-type",
+        help="softmax, constant or gaussian.",
+        callback=one_of("softmax", "constant", "gaussian"),
+        rich_help_panel=_MODEL,
     ),
+]
+Structure = Annotated[
+    str,
+    typer.Option(
+        "--structure",
+        metavar="NAME",
+        help="Gaussian gate: noise of x given y: diag, spherical, full, tied, tied_diag, tied_spherical, block.",
+        callback=one_of("diag", "spherical", "full", "tied", "tied_diag", "tied_spherical", "block"),
+        rich_help_panel=_MODEL,
+    ),
+]
+Latent = Annotated[
+    int,
+    typer.Option("--latent", min=0, help="Gaussian gate: latent factors of x beside y.", rich_help_panel=_MODEL),
 ]
 Family = Annotated[
     str,
@@ -213,3 +230,12 @@ def range_for(criterion: str, text: str | None) -> list[int]:
             param_hint="-k",
         )
     return numbers
+
+
+def gate_of(terms: str | None, kind: str) -> tuple[str | None, str]:
+    """Return columns and kind of the gate: ``--gate gaussian`` names the kind."""
+    if terms in ("softmax", "constant", "gaussian"):
+        return None, terms
+    if terms is not None and kind == "gaussian":
+        raise typer.BadParameter("a Gaussian gate sees the columns of the experts.", param_hint="--gate")
+    return terms, kind

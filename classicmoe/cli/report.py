@@ -224,11 +224,19 @@ def facts(study: Study) -> list[tuple[str, str]]:
         kind = "rescaled to mean 1" if settings["weight_type"] == "sampling" else "a weight of k counts as k rows"
         pairs.append(("Weights", f"{task.weight_name} ({kind}; n = {number(model.weight_sum_, 6)})"))
     pairs += [
-        ("Gate and experts", f"{settings['gate']} gate, {settings['family']} experts"),
+        ("Gate and experts", f"{settings['gate']} gate, {settings['family']} experts{_structure(settings)}"),
         ("Search", f"{settings['starts']} starts per model, seed {settings['seed']}, {study.seconds:.1f} s"),
     ]
     pairs += [("Worth knowing", warning) for warning in study.about_the_data]
     return pairs
+
+
+def _structure(settings: dict[str, Any]) -> str:
+    """Say what else a Gaussian gate was asked for."""
+    if settings["gate"] != "gaussian":
+        return ""
+    latent = f", {count_text(settings['latent'], 'latent factor')}" if settings["latent"] else ""
+    return f"; {settings['structure']} noise of the columns{latent}"
 
 
 def _rows_used(task: Any) -> str:

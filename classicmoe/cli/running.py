@@ -16,6 +16,8 @@ from classicmoe.cli.study import Study
 from classicmoe.cli.task import Task
 from classicmoe.cli.words import decider, for_command_line, title
 from classicmoe.exceptions import ConfigurationError
+from classicmoe.models._base import BaseMoERegressor
+from classicmoe.models.gaussian_gated import GaussianGatedMoERegressor
 from classicmoe.models.regressor import MoERegressor
 from classicmoe.selection.results import as_frame, model_row
 
@@ -38,7 +40,15 @@ def check_writable(*paths: str | None) -> None:
 
 
 def settings_of(
-    seed: int, starts: int, max_iter: int, gate: str, family: str, weight_type: str, unseen: str
+    seed: int,
+    starts: int,
+    max_iter: int,
+    gate: str,
+    family: str,
+    weight_type: str,
+    unseen: str,
+    structure: str = "diag",
+    latent: int = 0,
 ) -> dict[str, Any]:
     """Return the options of a fit by name."""
     return {
@@ -49,23 +59,26 @@ def settings_of(
         "family": family,
         "weight_type": weight_type,
         "unseen": unseen,
+        "structure": structure,
+        "latent": latent,
     }
 
 
-def estimator_for(task: Task, settings: dict[str, Any], **more: Any) -> MoERegressor:
+def estimator_for(task: Task, settings: dict[str, Any], **more: Any) -> BaseMoERegressor:
     """Return the unfitted estimator that the options describe."""
-    return MoERegressor(
-        gate=settings["gate"],
-        expert=settings["family"],
-        gate_features=None if settings["gate"] == "constant" else task.gate_features,
-        expert_features=task.expert_features,
-        n_init=settings["starts"],
-        max_iter=settings["max_iter"],
-        weight_type=settings["weight_type"],
-        unseen=settings["unseen"],
-        random_state=settings["seed"],
+    common = {
+        "expert_features": task.expert_features,
+        "n_init": settings["starts"],
+        "max_iter": settings["max_iter"],
+        "weight_type": settings["weight_type"],
+        "unseen": settings["unseen"],
+        "random_state": settings["seed"],
         **more,
-    )
+    }
+    if settings["gate"] == "gaussian":
+        return GaussianGatedMoERegressor(noise_covariance=settings["structure"], n_latent=settings["latent"], **common)
+    gate_features = None if settings["gate"] == "constant" else task.gate_features
+    return MoERegressor(gate=settings["gate"], expert=settings["family"], gate_features=gate_features, **common)
 
 
 def run_selection(

@@ -36,6 +36,8 @@ def select(
     gate: o.GateTerms = None,
     gate_type: o.GateType = "softmax",
     family: o.Family = "gaussian",
+    structure: o.Structure = "diag",
+    latent: o.Latent = 0,
     weights: o.Weights = None,
     weight_type: o.WeightType = "frequency",
     drop: o.Drop = None,
@@ -77,10 +79,11 @@ def select(
     from classicmoe.cli.task import Question, prepare
 
     ks = o.range_for(criterion, k)
+    gate, gate_type = o.gate_of(gate, gate_type)
     console = Console(plain)
     check_writable(save_best, report, resume)
     task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format), console)
-    settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen)
+    settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent)
     console.note(f"seed {seed}, {starts} starts per model")
     study = run_selection(task, settings, ks, criterion, jobs, resume, console, ctx.obj)
     print_and_save(study, console, as_json, save_best, report)

@@ -55,6 +55,12 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
     def _k(self) -> int:
         return len(self.expert_mass_)
 
+    @property
+    def n_experts_(self) -> int:
+        """Number of experts of the fitted model."""
+        check_is_fitted(self, "expert_mass_")
+        return self._k
+
     def _rows(self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_y: bool = False) -> ArraySource:
         check_is_fitted(self, "expert_mass_")
         if needs_y and y is None:

@@ -7,7 +7,6 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from classicmoe.contracts import Array, Expert, Gate
 from classicmoe.em.loop import Control
@@ -276,9 +275,3 @@ class MoERegressor(BaseMoERegressor):
     def _progress(self, run: Run) -> None:
         value = "" if not np.isfinite(run.objective) else f"  objective {run.objective:.6g}"
         print(f"start {run.number}: {run.kind}, {run.status.name}{value}, {run.n_passes} passes", file=sys.stderr)
-
-    @property
-    def n_experts_(self) -> int:
-        """Number of experts of the fitted model."""
-        check_is_fitted(self, "expert_mass_")
-        return self._k
