@@ -254,7 +254,8 @@ class MultiStart:
         density = top + log_total
         order = np.argsort(density, kind="stable")
         worst = order[np.cumsum(block.weight[order]) <= 0.05 * block.weight.sum()]
-        lost = int(np.argmin(self.mixture.expert.spread(params.expert) * outcome.triple.mass))
+        size = self.mixture.expert.spread(params.expert) * outcome.triple.mass
+        lost = int(np.argmin(np.where(problem.collapsed(outcome.triple), size, np.inf)))
         resp[lost] = 0.0
         resp[:, worst] *= 0.1
         resp[lost, worst] = 0.9

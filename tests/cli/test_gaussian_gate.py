@@ -20,7 +20,7 @@ def test_select_fits_what_python_fits(cli, ethanol):
         "--report", "r.html", "--json",
     )  # fmt: skip
     assert result.code == 0
-    X, y = load_dataset("ethanol", return_X_y=True)
+    X, y = load_dataset("ethanol", return_X_y=True, as_frame=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         m = GaussianGatedMoERegressor(2, "full", n_init=4, random_state=0).fit(X, y)

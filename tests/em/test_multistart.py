@@ -9,8 +9,9 @@ from classicmoe.em.degenerate import Weak, collapsed, weak_experts
 from classicmoe.em.loop import Climb, Control
 from classicmoe.em.multistart import SHAKEN, MultiStart, Run, merit, same_partition
 from classicmoe.em.sample import draw_sample
+from classicmoe.em.starts import from_responsibilities
 from classicmoe.em.status import Status
-from tests.cases import CASES, ENGINE, largest_difference, over, random_parameters, two_lines
+from tests.cases import CASES, ENGINE, block_of, largest_difference, over, random_parameters, two_lines
 
 CASE = CASES["softmax / gaussian"]
 
@@ -190,6 +191,28 @@ def test_a_leap_below_the_floor_does_not_win(gate):
         variance = problem.mixture.expert.covariances(run.triple.params.expert)
         assert variance.min() > 0.999 * problem.ground.floor
         assert not (run.finished and problem.at_floor(run.triple))
+
+
+def test_the_expert_that_has_collapsed_is_seeded_anew():
+    # The region of expert 1 is one value of x; expert 0 has less noise and fewer rows, but has not collapsed.
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.normal(size=60), np.zeros(90)]
+    y = np.r_[5.0 + 0.01 * rng.normal(size=60), rng.normal(size=90)]
+    problem, starts = multistart(CASES["gaussian / gaussian"], x[:, None], y)
+    resp = np.zeros((2, 150))
+    resp[0, :60], resp[1, 60:] = 1.0, 1.0
+    start = from_responsibilities(problem, resp, smooth=0.0)
+    outcome = Climb(problem, Control()).run(problem.evaluate(start))
+    assert outcome.status is Status.DEGENERATE
+    assert problem.collapsed(outcome.triple).tolist() == [False, True]
+    spread = problem.mixture.expert.spread(outcome.triple.params.expert)
+    assert spread[0] * outcome.triple.mass[0] < spread[1] * outcome.triple.mass[1]
+    again = problem.evaluate(starts._reseed(outcome))
+    assert not problem.collapsed(again).any()
+    before, after = (
+        problem.mixture.expert.mean(t.params.expert, block_of(problem))[0, 0] for t in (outcome.triple, again)
+    )
+    assert np.allclose(before, after, atol=0.2)
 
 
 def test_weak_experts_and_spikes():
