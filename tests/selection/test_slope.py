@@ -176,6 +176,14 @@ def test_slopes_choices_and_plateaus_by_their_definition():
     assert result.r_squared == pytest.approx(1.0 - unexplained, rel=1e-12)
 
 
+def test_the_last_regression_is_not_in_the_interval_of_the_last_plateau():
+    result = ddse(C, elbow() - 3.0 * (C == 60))
+    (plateau,) = result.plateaus
+    assert result.slopes[-1] == pytest.approx(3.5, rel=1e-12) and result.slopes[-1] > result.slopes[:-1].max() + 1.0
+    assert result.interval == (result.slopes[:-1].min(), result.slopes[:-1].max())
+    assert (plateau.length, plateau.fewest_points) == (59, 2)
+
+
 def test_threshold_and_area(noise):
     g = elbow(10.0 * noise)
     path = slope_path(C, g)
