@@ -209,7 +209,7 @@ def test_the_expert_that_has_collapsed_is_seeded_anew():
     assert spread[0] * outcome.triple.mass[0] < spread[1] * outcome.triple.mass[1]
     again = problem.evaluate(starts._reseed(outcome))
     assert not problem.collapsed(again).any()
-    assert np.exp(again.params.gate.log_weight)[1] < 0.2  # it begins with one row in twenty
+    assert np.exp(again.params.gate.log_weight)[1] < 0.5  # of the 0.6 that it had half remains, and one row in twenty
 
 
 def test_weak_experts_and_spikes():
