@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from classicmoe.em.loop import Climb, Control
+from classicmoe.em.survey import MIN_VARIANCE
 from classicmoe.experts import GaussianExpert
-from classicmoe.gates import ConstantGate, SoftmaxGate
+from classicmoe.gates import ConstantGate, GaussianGate, SoftmaxGate
 from tests.cases import ENGINE, case_of, over, random_parameters
 from tests.em.test_statistics import leaves
 
@@ -42,6 +43,11 @@ def assert_never_falls(path):
 GATES = st.one_of(
     st.just(ConstantGate()),
     st.builds(SoftmaxGate, solver=st.sampled_from(("newton", "mm")), ridge=st.sampled_from((0.0, 1e-10, 1e-3))),
+    st.builds(
+        GaussianGate,
+        covariance=st.sampled_from(("full", "diag", "spherical")),
+        scale=st.sampled_from(("own", "shared")),
+    ),
 )
 EXPERTS = st.builds(
     GaussianExpert,
@@ -69,7 +75,7 @@ def test_every_path_rises(gate, expert, kind, n, q, n_experts, sides, weighted, 
     weight = np.random.default_rng(seed).integers(0, 4, n) if weighted else None
     if weighted:
         weight[:9] += 1
-    gate_side = None if gate.name == "constant" else sides[0]
+    gate_side = None if gate.name == "constant" or (gate.name == "gaussian" and sides[0] == []) else sides[0]
     estimator = case_of(gate, expert).estimator(
         n_experts,
         gate_features=gate_side,
@@ -89,6 +95,12 @@ def test_every_path_rises(gate, expert, kind, n, q, n_experts, sides, weighted, 
             assert start["path"][-1] == start["objective"]
     total = estimator.score_samples(X, y) @ (np.ones(n) if weight is None else weight)
     assert estimator.log_likelihood_ == pytest.approx(total, rel=1e-9, abs=1e-6)
+    assert estimator.criterion_log_likelihood_ == pytest.approx(
+        -0.5 * estimator.aic(X, y, weight) + estimator.n_parameters_, rel=1e-9, abs=1e-6
+    )
+    if n_experts > 1:
+        units = np.outer(estimator.response_scale_, estimator.response_scale_)
+        assert np.linalg.eigvalsh(estimator.expert_covariances_ / units).min() > 0.999 * MIN_VARIANCE
 
 
 def frame(X):
