@@ -36,14 +36,23 @@ def collapsed(mixture: Mixture, params: MixtureParameters, mass: Array, ground: 
     """Return which experts are at the floor of their scale or starved of rows, (K,)."""
     if len(mass) == 1:
         return np.zeros(1, dtype=bool)
-    needed = max(ground.expert_gram.shape[0] + 2.0, 1e-3 * ground.weight)
+    needed = max(_coefficients(mixture, ground) + 2.0, 1e-3 * ground.weight)
     return np.asarray(at_floor(mixture, params, ground) | (mass < needed))
 
 
 def weak_experts(mixture: Mixture, params: MixtureParameters, mass: Array, ground: Ground) -> list[Weak]:
     """Return the experts that stand on fewer than five rows per coefficient (intercept included)."""
-    width = ground.expert_gram.shape[0]
+    width = _coefficients(mixture, ground)
     spread = mixture.expert.spread(params.expert)
     few = mass < ROWS_PER_COEFFICIENT * width
     spike = few & (spread < SPIKE_SCALE * spread.max())
     return [Weak(int(k), float(mass[k]), width, bool(spike[k])) for k in np.flatnonzero(few)]
+
+
+def _coefficients(mixture: Mixture, ground: Ground) -> int:
+    """Return how many coefficients a row decides: those of an expert or, if more, of its region in the gate's columns.
+
+    A density of d columns is singular on d rows, a regression on d columns with intercept on d + 1.
+    """
+    width = len(ground.expert_gram)
+    return max(width, len(ground.gate_gram)) if mixture.gate.joint else width

@@ -11,6 +11,7 @@ from classicmoe.em.multistart import SHAKEN, MultiStart, Run, merit, same_partit
 from classicmoe.em.sample import draw_sample
 from classicmoe.em.starts import from_responsibilities
 from classicmoe.em.status import Status
+from classicmoe.gates.constant import ConstantParameters
 from tests.cases import CASES, ENGINE, largest_difference, over, random_parameters, two_lines
 
 CASE = CASES["softmax / gaussian"]
@@ -224,6 +225,21 @@ def test_weak_experts_and_spikes():
     wide = scales._replace(expert=scales.expert._replace(noise=DenseParameters(np.array([[[1.0]], [[0.051]]]))))
     (weak,) = weak_experts(problem.mixture, wide, np.array([91.0, 9.0]), problem.ground)
     assert not weak.spike
+
+
+def test_a_region_needs_rows_as_an_expert_does():
+    # A normal density of three columns is as easily singular as a regression on three columns.
+    rng = np.random.default_rng(0)
+    problem = CASES["gaussian / gaussian"].problem(rng.normal(size=(100, 3)), rng.normal(size=100), expert_columns=[])
+    params, mixture, ground = random_parameters(problem, 2, 0), problem.mixture, problem.ground
+    (weak,) = weak_experts(mixture, params, np.array([80.1, 19.9]), ground)
+    assert (weak.expert, weak.coefficients) == (1, 4)
+    assert weak_experts(mixture, params, np.array([79.9, 20.1]), ground) == []
+    assert collapsed(mixture, params, np.array([94.5, 5.5]), ground).tolist() == [False, True]
+    assert collapsed(mixture, params, np.array([93.5, 6.5]), ground).tolist() == [False, False]
+    constant = mixture._replace(gate=CASES["constant / gaussian"].gate)
+    plain = params._replace(gate=ConstantParameters(np.log([0.5, 0.5])))
+    assert weak_experts(constant, plain, np.array([94.0, 6.0]), ground) == []
 
 
 def test_a_collapse_ends_the_climb_after_three_steps():
