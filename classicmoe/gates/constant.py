@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Design, Ground, Step
+from classicmoe.gates._log_odds import LogOdds
 
 
 class ConstantParameters(NamedTuple):
@@ -24,7 +25,7 @@ class ConstantStatistics(NamedTuple):
     mass: Array
 
 
-class ConstantGate(BaseEstimator):
+class ConstantGate(LogOdds, BaseEstimator):
     r"""Mixing weights :math:`g_k(x) = \pi_k`; the exact EM update is the mean responsibility.
 
     Examples
@@ -36,7 +37,6 @@ class ConstantGate(BaseEstimator):
     1.0
     """
 
-    joint = False
     name = "constant"
 
     def start(self, n_experts: int, width: int) -> ConstantParameters:
@@ -67,30 +67,6 @@ class ConstantGate(BaseEstimator):
         """Return the mean responsibilities; an expert without rows keeps a weight of 1e-300."""
         share = statistics.mass / statistics.mass.sum()
         return ConstantParameters(np.log(np.maximum(share, 1e-300)))
-
-    def at_floor(self, params: ConstantParameters, ground: Ground) -> NDArray[np.bool_]:
-        """Return False for every expert: there is nothing here that can collapse."""
-        return np.zeros(len(params.log_weight), dtype=bool)
-
-    def log_units(self, design: Design) -> float:
-        """Return 0: probabilities of experts have no units."""
-        return 0.0
-
-    def rows(self, attributes: Mapping[str, Array], names: list[str]) -> list[tuple[str, Array]]:
-        """Return intercepts and slopes as rows of a table."""
-        values = np.column_stack([attributes["gate_intercept_"], attributes["gate_coef_"]])
-        return list(zip(["(intercept)", *names], values.T, strict=False))
-
-    def meaning(self, attributes: Mapping[str, Array]) -> str:
-        """Return what the numbers of :meth:`rows` are."""
-        symmetric = attributes["gate_intercept_"][-1] or attributes["gate_coef_"][-1:].any()
-        if symmetric:
-            return "symmetric form, as penalised: rows sum to zero"
-        return "log-odds against the expert whose column is zero"
-
-    def influence(self, attributes: Mapping[str, Array]) -> Array:
-        """Return how much one unit of each column matters, (p_gate,)."""
-        return np.ptp(attributes["gate_coef_"], axis=0)
 
     def penalty(self, params: ConstantParameters) -> float:
         """Return 0."""

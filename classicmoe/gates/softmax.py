@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
 from classicmoe.contracts import Array, Block, Design, Ground, Step, unpack_symmetric, upper_triangle
+from classicmoe.gates._log_odds import LogOdds
 
 
 class SoftmaxParameters(NamedTuple):
@@ -36,7 +37,7 @@ class SoftmaxStatistics(NamedTuple):
     curvature: Array | None
 
 
-class SoftmaxGate(BaseEstimator):
+class SoftmaxGate(LogOdds, BaseEstimator):
     r"""Softmax (multinomial logit) gating network.
 
     One step per pass on the concave objective
@@ -71,7 +72,6 @@ class SoftmaxGate(BaseEstimator):
     True
     """
 
-    joint = False
     name = "softmax"
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"solver": ("newton", "mm")}
 
@@ -181,30 +181,6 @@ class SoftmaxGate(BaseEstimator):
         direction = np.zeros_like(params.coef)
         direction[:free] = np.linalg.solve(factor.T, half).reshape(free, width)
         return direction if np.isfinite(direction).all() else None
-
-    def at_floor(self, params: SoftmaxParameters, ground: Ground) -> NDArray[np.bool_]:
-        """Return False for every expert: there is nothing here that can collapse."""
-        return np.zeros(len(params.coef), dtype=bool)
-
-    def log_units(self, design: Design) -> float:
-        """Return 0: probabilities of experts have no units."""
-        return 0.0
-
-    def rows(self, attributes: Mapping[str, Array], names: list[str]) -> list[tuple[str, Array]]:
-        """Return intercepts and slopes as rows of a table."""
-        values = np.column_stack([attributes["gate_intercept_"], attributes["gate_coef_"]])
-        return list(zip(["(intercept)", *names], values.T, strict=False))
-
-    def meaning(self, attributes: Mapping[str, Array]) -> str:
-        """Return what the numbers of :meth:`rows` are."""
-        symmetric = attributes["gate_intercept_"][-1] or attributes["gate_coef_"][-1:].any()
-        if symmetric:
-            return "symmetric form, as penalised: rows sum to zero"
-        return "log-odds against the expert whose column is zero"
-
-    def influence(self, attributes: Mapping[str, Array]) -> Array:
-        """Return how much one unit of each column matters, (p_gate,)."""
-        return np.ptp(attributes["gate_coef_"], axis=0)
 
     def penalty(self, params: SoftmaxParameters) -> float:
         """Return half the ridge times the squared symmetric slopes."""

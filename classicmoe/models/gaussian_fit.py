@@ -107,7 +107,7 @@ def fit_structure(rows: Rows, asked: Asked, structure: Any, kept: NDArray[np.int
     result = fit_mixture(source, plan)
     if isinstance(structure, Block):
         structure = Block(result.params.expert.noise.labels)
-    joint = as_joint(result.params.gate, result.params.expert, mixture.gate._density.structure)
+    joint = as_joint(result.params.gate, result.params.expert, Dense())
     return Fitted(result, structure, joint, kept, _forward_totals(rows, joint, structure, kept, asked))
 
 
@@ -163,7 +163,7 @@ def as_inverse(joint: Joint) -> MixtureParameters:
 
 def _sort_keys(params: MixtureParameters, look: Survey, mixture: Mixture, structure: Any) -> Array:
     """Order experts by their mean where x is average, then by coefficients."""
-    joint = as_joint(params.gate, params.expert, mixture.gate._density.structure)  # type: ignore[attr-defined]
+    joint = as_joint(params.gate, params.expert, Dense())
     law = forward(joint, structure)
     at_mean = np.einsum("kqd,d->kq", law.coef, look.response.center) + law.intercept
     return np.vstack([at_mean.T, law.coef.reshape(len(at_mean), -1).T])
