@@ -9,11 +9,12 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test bench docs clean cache-clear
+.PHONY: help demo test explore bench docs clean cache-clear
 
 help:
 	@echo "make demo         select, fit and report on a shipped data set (installs into $(VENV) first)"
 	echo "make test         lint, import contracts, types, tests"
+	echo "make explore      the property tests on examples that no run has seen"
 	echo "make bench        benchmarks against other packages"
 	echo "make docs         build the documentation"
 	echo "make cache-clear  forget compiled kernels"
@@ -50,6 +51,9 @@ test: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(JOBS) --timeout 300 $(PYTEST_ARGS)
+
+explore: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=explore $$(grep -rl '^from hypothesis' tests) $(PYTEST_ARGS)
 
 bench: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)

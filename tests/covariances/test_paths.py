@@ -26,13 +26,18 @@ GATES = st.sampled_from((ConstantGate(), SoftmaxGate(), GaussianGate(), Gaussian
 
 
 def gaps(q, n, seed, share=0.3):
-    """Columns and responses with a share missing, one row without any, one output almost without."""
-    X, y = several(q)(n, seed)
-    rng = np.random.default_rng(seed)
+    """Columns and responses with a share missing, one row without any, one output with six entries left at least.
+
+    Fewer can be no response at all: models refuse or leave out what does not vary.
+    """
+    X, complete = several(q)(n, seed)
+    y, rng = complete.copy(), np.random.default_rng(seed)
     y[rng.random(y.shape) < share] = np.nan
     if share:
         y[rng.integers(n)] = np.nan
-        y[rng.permutation(n)[: int(0.9 * n)], 0] = np.nan
+        shuffled = rng.permutation(n)
+        y[shuffled[: int(0.9 * n)], 0] = np.nan
+        y[shuffled[-6:], 0] = complete[shuffled[-6:], 0]
     return X, y
 
 
