@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+T = TypeVar("T")
 Array = NDArray[np.floating[Any]]  # float64; NumPy types what linear algebra returns no closer than this
 Step = Literal["full", "half", "safe"]
 Parameters = Any  # a NamedTuple of arrays, expert axis first
@@ -91,6 +92,7 @@ class Block(Protocol):
     gate_columns: Array  # (p_gate, m), first row ones
     expert_columns: Array  # (p_expert, m), first row ones
     y: Array  # (q, m)
+    stacked: Array  # (p_expert + q, m), expert_columns above y
     weight: Array  # (m,)
 
     def scratch(self, name: str, rows: int) -> Array:
@@ -99,6 +101,10 @@ class Block(Protocol):
 
     def once(self, name: str, params: Parameters, compute: Callable[[], Array]) -> Array:
         """Return ``compute()``, computed once for this block and these parameters."""
+        ...
+
+    def prepared(self, name: str, params: Parameters, compute: Callable[[], T]) -> T:
+        """Return ``compute()``, computed once for these parameters, whatever the rows."""
         ...
 
 
@@ -299,3 +305,9 @@ def unpack_symmetric(packed: Array, width: int) -> Array:
     full[..., i, j] = packed
     full[..., j, i] = packed
     return full
+
+
+def pack_symmetric(full: Array) -> Array:
+    """Invert :func:`unpack_symmetric`."""
+    i, j = upper_triangle(full.shape[-1])
+    return full[..., i, j]

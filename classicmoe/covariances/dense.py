@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe import kernels
-from classicmoe.contracts import Array, unpack_symmetric
+from classicmoe.contracts import Array
 from classicmoe.covariances.sharing import (
     LOG_2PI,
     Scale,
@@ -25,7 +25,7 @@ from classicmoe.covariances.sharing import (
     spread_free,
 )
 
-FEW = 3  # outputs up to which products are summed while the weighted residuals are written
+FEW = 3  # outputs up to which residuals are kept as they are; more are whitened
 
 
 class DenseParameters(NamedTuple):
@@ -72,17 +72,10 @@ class Dense:
     def statistics(self, params: DenseParameters, residual: Array, resp: Array, rows: Array | None) -> DenseStatistics:
         """Return the scatter; ``rows`` (K * q, m), if given, receives the residuals times responsibilities."""
         n_experts, q, _ = params.factor.shape
-        if rows is not None and q <= FEW:
-            scatter = np.zeros((n_experts, q, q))
-            kernels.gaussian.residual_rows(resp, residual, scatter, rows)
-            return DenseStatistics(scatter)
-        packed = np.zeros((n_experts, q * (q + 1) // 2))
-        for k in range(n_experts):
-            own = residual[k * q : (k + 1) * q]
-            kernels.moments.add_second_moments(resp[k : k + 1], own, packed[k : k + 1])
-            if rows is not None:
-                np.multiply(own, resp[k], out=rows[k * q : (k + 1) * q])
-        return DenseStatistics(unpack_symmetric(packed, q))
+        assert rows is not None and q <= FEW, "more outputs are whitened"
+        scatter = np.zeros((n_experts, q, q))
+        kernels.gaussian.residual_rows(resp, residual, scatter, rows)
+        return DenseStatistics(scatter)
 
     def update(
         self,

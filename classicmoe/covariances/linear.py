@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe import kernels
-from classicmoe.contracts import Array, Block, Design, Ground, Response, Step, unpack_symmetric
-from classicmoe.covariances.dense import FEW
+from classicmoe.contracts import Array, Block, Design, Ground, Response, Step, pack_symmetric, unpack_symmetric
+from classicmoe.covariances import whitened
+from classicmoe.covariances.dense import FEW, Dense, DenseStatistics
 
 SINGULAR = 1e-12  # share of a column's squares that is its own, below which it is rounding
 
@@ -66,15 +67,22 @@ class LinearGaussian:
         noise = self.structure.start(np.maximum(variance, ground.floor), gram, n_experts, ground.floor)
         return GaussianParameters(np.broadcast_to(coef, (n_experts, *coef.shape)).copy(), noise)
 
+    def _whitens(self, params: GaussianParameters) -> bool:
+        """Tell whether residuals are kept whitened: for dense covariances of more than a few outputs."""
+        return isinstance(self.structure, Dense) and params.coef.shape[1] > FEW
+
     def _residual(self, params: GaussianParameters, block: Block) -> tuple[Array, Array]:
-        """Return residuals (K * q, m) and log-densities (K, m), computed together."""
+        """Return residuals, or whitened ones, (K * q, m) and log-densities (K, m), computed together."""
         n_experts, q, width = params.coef.shape
         residual = block.scratch("residual", n_experts * q)
         out = block.scratch("log density", n_experts)
 
         def compute() -> Array:
-            np.dot(params.coef.reshape(-1, width), block.expert_columns, out=residual)
-            self.structure.log_density(params.noise, block.y, residual, out)
+            if self._whitens(params):
+                whitened.log_density(params, block, residual, out)
+            else:
+                np.dot(params.coef.reshape(-1, width), block.expert_columns, out=residual)
+                self.structure.log_density(params.noise, block.y, residual, out)
             return out
 
         block.once("gaussian", params, compute)
@@ -105,6 +113,10 @@ class LinearGaussian:
         """Return mass, gradient, Gram matrices and the covariances' sums about the current means."""
         n_experts, q, width = params.coef.shape
         residual, _ = self._residual(params, block)
+        if self._whitens(params):
+            square, gradient, scatter = whitened.moments(params.noise.factor, block, residual, resp)
+            gram = pack_symmetric(square)
+            return GaussianStatistics(gram[:, 0].copy(), gradient, gram, DenseStatistics(scatter))
         # Products of residuals and columns: the fewer of the two are weighted.
         few = q <= max(width, FEW)
         rows = block.scratch("residual rows", n_experts * q) if few else None
@@ -156,7 +168,7 @@ class LinearGaussian:
     def scores(self, params: GaussianParameters, block: Block, resp: Array) -> Array:
         """Return each row's derivatives, (m, n_free)."""
         n_experts, q, width = params.coef.shape
-        residual = self._residual(params, block)[0].reshape(n_experts, q, -1)
+        residual = block.y - self.mean(params, block)
         weighted = np.nan_to_num(resp[:, None] * residual, nan=0.0).transpose(2, 0, 1)
         by_mean = self.structure.precision_times(params.noise, weighted[..., None])[..., 0]
         by_coef = by_mean[..., None] * block.expert_columns.T[:, None, None, :]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from classicmoe import kernels
 from classicmoe.contracts import Array, Design, Parameters, Response
 from classicmoe.em.source import Chunk
+
+T = TypeVar("T")
 
 
 class RowBlock:
@@ -21,10 +24,12 @@ class RowBlock:
         self._gate, self._expert = _Reading(gate_design), _Reading(expert_design)
         self._same = _same_columns(gate_design, expert_design)
         self._response = response
+        self._per_unit = 1.0 / response.scale
         self._rows = rows
         self._buffers: dict[str, Array] = {}
         self._views: dict[str, Array] = {}
         self._done: dict[str, tuple[Parameters, Array]] = {}
+        self._prepared: dict[str, tuple[Parameters, Any]] = {}
         self.m = 0
 
     def load(self, chunk: Chunk) -> RowBlock:
@@ -36,20 +41,21 @@ class RowBlock:
         self.weight = self.scratch("weight", 1)[0]
         self.weight[:] = 1.0 if chunk.weight is None else chunk.weight
         empty = None if chunk.weight is None or self.weight.all() else self.weight == 0.0
-        self.expert_columns = self._columns("expert columns", self._expert, chunk, empty)
-        self.gate_columns = (
-            self.expert_columns if self._same else self._columns("gate columns", self._gate, chunk, empty)
-        )
-        self.y = self.scratch("y", len(self._response.center))
-        np.subtract(chunk.y.T, self._response.center[:, None], out=self.y)
-        self.y /= self._response.scale[:, None]
+        width = self._expert.design.width
+        self.stacked = self.scratch("expert columns and y", width + len(self._response.center))
+        self.expert_columns, self.y = self.stacked[:width], self.stacked[width:]
+        self._read(self._expert, chunk, empty, self.expert_columns)
+        self.gate_columns = self.expert_columns
+        if not self._same:
+            self.gate_columns = self.scratch("gate columns", self._gate.design.width)
+            self._read(self._gate, chunk, empty, self.gate_columns)
+        kernels.rows.load(chunk.y, self._response.center, self._per_unit, self.y)
         if empty is not None:
             self.y[:, empty] = 0.0
         return self
 
-    def _columns(self, name: str, reading: _Reading, chunk: Chunk, empty: np.ndarray | None) -> Array:
+    def _read(self, reading: _Reading, chunk: Chunk, empty: np.ndarray | None, out: Array) -> None:
         design = reading.design
-        out = self.scratch(name, design.width)
         out[0] = 1.0
         table = chunk.tables[design.table]
         if not (reading.leading and len(design.columns) == table.shape[1]):
@@ -58,7 +64,6 @@ class RowBlock:
         if empty is not None:
             # A row of weight zero must not matter, whatever it holds; 0 * inf would.
             out[1:, empty] = 0.0
-        return out
 
     def scratch(self, name: str, rows: int) -> Array:
         """Return a reusable contiguous (rows, m) array."""
@@ -75,12 +80,20 @@ class RowBlock:
 
     def once(self, name: str, params: Parameters, compute: Callable[[], Array]) -> Array:
         """Return ``compute()``, computed once for this chunk and these parameters."""
-        known = self._done.get(name)
-        if known is not None and known[0] is params:
-            return known[1]
-        value = compute()
-        self._done[name] = (params, value)
-        return value
+        return _remembered(self._done, name, params, compute)
+
+    def prepared(self, name: str, params: Parameters, compute: Callable[[], T]) -> T:
+        """Return ``compute()``, computed once for these parameters, whatever the chunk."""
+        return _remembered(self._prepared, name, params, compute)
+
+
+def _remembered(memory: dict[str, tuple[Parameters, T]], name: str, params: Parameters, compute: Callable[[], T]) -> T:
+    known = memory.get(name)
+    if known is not None and known[0] is params:
+        return known[1]
+    value = compute()
+    memory[name] = (params, value)
+    return value
 
 
 class _Reading:

@@ -12,7 +12,7 @@ columns that sees an intercept only, so that every structure of its covariance i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from classicmoe.covariances import Dense, Diagonal
 from classicmoe.covariances.linear import GaussianParameters, GaussianStatistics, LinearGaussian
 from classicmoe.exceptions import ConfigurationError
 
+T = TypeVar("T")
 Covariance = Literal["full", "diag", "spherical"]
 
 
@@ -54,6 +55,7 @@ class _ColumnsAsResponse:
         self._block = block
         self.gate_columns = self.expert_columns = block.gate_columns[:1]
         self.y = block.gate_columns[1:]
+        self.stacked = block.gate_columns
         self.weight = block.weight
 
     def scratch(self, name: str, rows: int) -> Array:
@@ -61,6 +63,9 @@ class _ColumnsAsResponse:
 
     def once(self, name: str, params: Any, compute: Callable[[], Array]) -> Array:
         return self._block.once("gate " + name, params, compute)
+
+    def prepared(self, name: str, params: Any, compute: Callable[[], T]) -> T:
+        return self._block.prepared("gate " + name, params, compute)
 
 
 class GaussianGate(BaseEstimator):

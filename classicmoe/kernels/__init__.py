@@ -8,7 +8,7 @@ that a helper in another file has changed.
 from importlib import import_module
 from types import ModuleType
 
-ROOMS = ("blocks", "diagonal", "gaussian", "mixture", "moments", "rows", "softmax")
+ROOMS = ("blocks", "diagonal", "gaussian", "mixture", "moments", "rows", "softmax", "whitened")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -12,7 +12,7 @@ from classicmoe.contracts import Array
 from classicmoe.em.source import CHUNK, ArraySource, Chunk, Source
 from classicmoe.em.survey import View
 
-WIDE = 1 << 18  # numbers that a chunk may hold per array of (experts x columns)
+WIDE = 1 << 17  # numbers that a chunk may hold per array of (experts x columns)
 FEWEST = 64
 
 
