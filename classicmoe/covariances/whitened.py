@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from classicmoe import kernels
 from classicmoe.contracts import Array, Block
@@ -24,8 +25,10 @@ def log_density(params: Any, block: Block, white: Array, out: Array) -> None:
 
     def prepare() -> tuple[Array, Array]:
         q = params.coef.shape[1]
-        whitener = np.linalg.inv(params.noise.factor)
-        constant = np.log(np.diagonal(whitener, axis1=1, axis2=2)).sum(axis=1) - 0.5 * q * LOG_2PI
+        factor = params.noise.factor
+        # A general inverse exchanges rows and can lose the sign of a tiny pivot, which extrapolations do propose.
+        whitener = np.array([solve_triangular(own, np.eye(q), lower=True) for own in factor])
+        constant = -np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1) - 0.5 * q * LOG_2PI
         product = np.concatenate([-whitener @ params.coef, whitener], axis=2)
         return product.reshape(-1, product.shape[2]), constant
 

@@ -54,6 +54,8 @@ class Climb:
         self.path = [start.objective]
         self.n_passes = n_passes
         triple, status = self._cycles(start)
+        if self.problem.collapsed(triple).any():
+            status = Status.DEGENERATE  # also when nothing could be gained, or no pass was left, before the third step
         return Outcome(triple, self.path, self.n_passes, status, self.problem.gradient_norm(triple))
 
     def _cycles(self, triple: Triple) -> tuple[Triple, Status]:

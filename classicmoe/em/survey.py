@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 from classicmoe import kernels
 from classicmoe.contracts import Array, Design, Ground, Response, unpack_symmetric
@@ -233,13 +234,17 @@ def _independent(gram: Array, design: Design) -> tuple[NDArray[np.intp], list[De
     """Go through the columns in order and leave out those that earlier ones determine."""
     kept: list[int] = [0]
     aliased: list[Dependence] = []
+    factor = np.zeros(gram.shape)  # lower Cholesky factor of the Gram matrix of the columns kept so far
+    factor[0, 0] = np.sqrt(gram[0, 0])
     for j in range(1, len(gram)):
-        own = gram[np.ix_(kept, kept)]
-        coef = np.linalg.solve(own, gram[kept, j])
-        left = gram[j, j] - coef @ gram[kept, j]
+        n = len(kept)
+        explained = solve_triangular(factor[:n, :n], gram[kept, j], lower=True, check_finite=False)
+        left = gram[j, j] - explained @ explained
         if left > ALIASED * gram[j, j]:
+            factor[n, :n], factor[n, n] = explained, np.sqrt(left)
             kept.append(j)
             continue
-        on = [design.kept[kept[i] - 1] for i in range(1, len(kept)) if abs(coef[i]) > 1e-5]
+        coef = solve_triangular(factor[:n, :n], explained, lower=True, trans=1, check_finite=False)
+        on = [design.kept[kept[i] - 1] for i in range(1, n) if abs(coef[i]) > 1e-5]
         aliased.append(Dependence(int(design.kept[j - 1]), tuple(int(i) for i in on)))
     return np.array(kept, dtype=np.intp), aliased

@@ -16,7 +16,7 @@ from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.sample import Sample
 from classicmoe.em.source import Source
 from classicmoe.em.survey import Dependence, Survey, View, survey
-from classicmoe.exceptions import DataError
+from classicmoe.exceptions import DataError, TooFewRowsError
 from classicmoe.experts import GaussianExpert
 from classicmoe.gates import GaussianGate
 from classicmoe.gates.gaussian import GaussianGateParameters
@@ -36,6 +36,8 @@ from classicmoe.models.partitions import check_labels
 from classicmoe.models.publishing import warn_dropped
 from classicmoe.models.rows import Rows
 from classicmoe.models.swapped import chunk_rows, swapped, varying_columns
+
+MANY = 500  # columns above which dependences are not looked for beside latent factors
 
 
 class Asked(NamedTuple):
@@ -74,7 +76,7 @@ def fit_inverse(rows: Rows, asked: Asked) -> Fitted:
         No column varies, or outputs that determine each other.
     """
     _, view = rows.reader.views()
-    kept = _usable_columns(rows, view, asked.noise)
+    kept = _usable_columns(rows, view, asked)
     if asked.noise == "block" and asked.blocks is None:
         return search_blocks(
             lambda asked, structure: fit_structure(rows, asked, structure, kept), _turned(rows, asked, kept), asked
@@ -117,20 +119,39 @@ def _turned(rows: Rows, asked: Asked, kept: NDArray[np.intp]) -> Source:
     return swapped(rows.source, view, kept, chunk_rows(asked.n_experts, len(kept)))
 
 
-def _usable_columns(rows: Rows, view: View, noise: str) -> NDArray[np.intp]:
-    """Return the columns that vary and, for a full covariance, do not depend on others; warn about the others."""
+def _usable_columns(rows: Rows, view: View, asked: Asked) -> NDArray[np.intp]:
+    """Return the columns that vary and, where that matters, do not depend on others; warn about the others.
+
+    A full covariance of dependent columns is singular, and latent factors explain them without remainder.
+    """
     names = rows.reader.expert.names_out
-    # With no more rows than columns every column depends on others, which says nothing about the blocks.
-    if noise in DENSE or (noise == "block" and getattr(rows.source, "n_rows", np.inf) > len(view.columns)):
+    width = len(view.columns)
+    # With no more rows than columns every column depends on others, which says nothing about the blocks or factors.
+    tall = getattr(rows.source, "n_rows", np.inf) > width
+    if asked.noise in DENSE or (tall and (asked.noise == "block" or (asked.n_latent and width <= MANY))):
         look = survey(rows.source, view, view, GaussianExpert())
         dropped, kept = look.expert_dropped, look.expert_design.kept
+        _refuse_few_rows(look, rows, asked, width - sum(not d.on for d in dropped))
     else:
         kept = varying_columns(rows.source, view)
-        dropped = [Dependence(int(i), ()) for i in np.setdiff1d(np.arange(len(view.columns)), kept)]
+        dropped = [Dependence(int(i), ()) for i in np.setdiff1d(np.arange(width), kept)]
     warn_dropped("the model", dropped, names)
     if not len(kept):
         raise DataError("No column of X varies, so there is nothing that y could depend on.")
     return np.asarray(kept, dtype=np.intp)
+
+
+def _refuse_few_rows(look: Survey, rows: Rows, asked: Asked, width: int) -> None:
+    """Raise when covariances without structure must be singular: residuals of as many rows as they have columns."""
+    own, k = _n_outputs(rows) + 1, asked.n_experts
+    needed = {"full": k * (width + own), "tied": width + k * own}.get(asked.noise, 0)
+    if look.ground.rows < needed:
+        covariances = "one full covariance" if k == 1 or asked.noise == "tied" else f"{k} full covariances"
+        raise TooFewRowsError(
+            f"{look.ground.rows} rows are too few for {k} expert(s) with {covariances} of {width} columns: at least "
+            f"{needed} are needed, and many more for a fit that can be trusted. Use noise_covariance='diag' or "
+            "'block', n_latent=, fewer columns or fewer experts."
+        )
 
 
 def _labels(asked: Asked, kept: NDArray[np.intp], n_columns: int) -> Array | None:

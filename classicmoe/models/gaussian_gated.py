@@ -9,12 +9,13 @@ from sklearn.utils import Tags
 from classicmoe.contracts import Array
 from classicmoe.em.loop import Control
 from classicmoe.em.threads import count_workers
+from classicmoe.exceptions import MissingValuesError
 from classicmoe.models._joint_law import JointLawRegressor
 from classicmoe.models.gaussian_fit import Asked, fit_inverse
 from classicmoe.models.gaussian_publishing import publish_joint
 from classicmoe.models.noise import DIAGONAL, noise_structure
 from classicmoe.models.publishing import warn_about_outcome
-from classicmoe.models.rows import rows_of_arrays
+from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import check_settings, integer, seeds
 
 
@@ -190,17 +191,7 @@ class GaussianGatedMoERegressor(JointLawRegressor):
         check_settings(self)
         integer("n_latent", self.n_latent, 0)
         noise_structure(self.noise_covariance, self.n_latent)
-        rows = rows_of_arrays(
-            X,
-            y,
-            sample_weight,
-            self.expert_features,
-            self.expert_features,
-            self.unseen,
-            self.weight_type,
-            type(self).__name__,
-            self._integrates_missing,
-        )
+        rows = self._training_rows(X, y, sample_weight)
         asked = Asked(
             self.n_experts,
             self.noise_covariance,
@@ -219,3 +210,15 @@ class GaussianGatedMoERegressor(JointLawRegressor):
         if result.result.fit.interrupted:
             raise KeyboardInterrupt
         return self
+
+    def _training_rows(self, X: Any, y: Any, sample_weight: Any) -> Rows:
+        features = self.expert_features
+        weight_type, owner, integrates = self.weight_type, type(self).__name__, self._integrates_missing
+        try:
+            return rows_of_arrays(X, y, sample_weight, features, features, self.unseen, weight_type, owner, integrates)
+        except MissingValuesError as error:
+            if integrates or "infinite" in str(error):
+                raise
+            raise MissingValuesError(
+                f"{error} Or choose noise_covariance='diag' without latent factors: it integrates missing entries out."
+            ) from None

@@ -25,6 +25,9 @@ from classicmoe.models.fitting import Plan, Result
 from classicmoe.models.rows import Rows
 from classicmoe.models.verdict import judge
 
+TOLD = 5  # columns that depend on others and are told one by one
+LISTED = 10  # names in a list
+
 GATE = ("gate_coef_", "gate_intercept_", "gate_weights_", "gate_means_", "gate_covariances_", "gate_kept_")
 
 
@@ -144,16 +147,27 @@ def warn_about_outcome(estimator: Any) -> None:
 
 def warn_dropped(side: str, dropped: list[Dependence], names: list[str]) -> None:
     """Say which columns were left out and why."""
-    constant = [names[d.column] for d in dropped if not d.on]
+    constant, dependent = [names[d.column] for d in dropped if not d.on], [d for d in dropped if d.on]
     if constant:
-        _warn(f"Constant column(s) left out of {side}: {', '.join(constant)} (coefficient 0).", ConstantColumnWarning)
-    for d in dropped:
-        if d.on:
-            on = ", ".join(names[i] for i in d.on)
-            _warn(
-                f"Column '{names[d.column]}' is a linear combination of {on}; left out of {side} (coefficient 0).",
-                CollinearColumnsWarning,
-            )
+        _warn(f"Constant column(s) left out of {side}: {_listed(constant)} (coefficient 0).", ConstantColumnWarning)
+    for d in dependent[:TOLD]:
+        on = _listed([names[i] for i in d.on])
+        _warn(
+            f"Column '{names[d.column]}' is a linear combination of {on}; left out of {side} (coefficient 0).",
+            CollinearColumnsWarning,
+        )
+    if len(dependent) > TOLD:
+        others = _listed([names[d.column] for d in dependent[TOLD:]])
+        _warn(
+            f"{len(dependent) - TOLD} more columns depend on others and are left out of {side}: {others}.",
+            CollinearColumnsWarning,
+        )
+
+
+def _listed(names: list[str]) -> str:
+    """Return a list that stays readable with many names."""
+    more = len(names) - LISTED
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:LISTED])} and {more} more"
 
 
 def _warn(message: str, category: type[Warning]) -> None:
