@@ -106,3 +106,34 @@ def test_arrays_that_do_not_fit_are_an_error_of_ours(path, name):
         write_archive(path, header, others if wrong is None else others | {name: wrong}, blobs)
         with pytest.raises(ModelFileError):
             classicmoe.load(path)
+
+
+@pytest.mark.filterwarnings("ignore::classicmoe.exceptions.NotReplicatedWarning")
+@pytest.mark.parametrize("estimator", ["joint", "inverse"])
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("gate_weights_", lambda a: a * 1.5),
+        ("gate_weights_", lambda a: a - a[0] - 0.1),
+        ("expert_covariances_", lambda a: -a),
+        ("gate_covariances_", lambda a: -a),
+        ("gate_covariances_", lambda a: a + np.triu(np.ones(a.shape[1:]), 1)),
+        ("noise_covariances_", lambda a: -a),
+        ("gate_kept_", lambda a: [0, 7]),
+        ("gate_kept_", lambda a: [1, 0]),
+    ],
+)
+def test_laws_that_are_none_are_refused(path, estimator, name, spoil):
+    X, y = classicmoe.load_dataset("ethanol", return_X_y=True)
+    model = classicmoe.MoERegressor(2, gate="gaussian", n_init=2, random_state=0)
+    if estimator == "inverse":
+        model = classicmoe.GaussianGatedMoERegressor(2, "full", n_init=2, random_state=0)
+    model.fit(X, y).save(path)
+    header, arrays, blobs = read_archive(path)
+    held = arrays if name in arrays else header["numbers"]
+    if name not in held:
+        pytest.skip(f"no {name} in this model")
+    held[name] = spoil(held[name])
+    write_archive(path, header, arrays, blobs)
+    with pytest.raises(ModelFileError, match=rf"{name}|weights"):
+        classicmoe.load(path)

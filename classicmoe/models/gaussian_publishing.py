@@ -13,6 +13,7 @@ from classicmoe.models.inverse_regression import Joint, forward
 from classicmoe.models.noise import NOISE, noise_attributes, noise_parameters, redundant
 from classicmoe.models.publishing import publish_columns, publish_outcome
 from classicmoe.models.rows import Rows
+from classicmoe.models.saving import check_covariances, check_gate
 
 # Arrays with one entry per expert; all that a model file and relabel() must know.
 ARRAYS = (
@@ -100,9 +101,7 @@ def check_arrays(estimator: Any) -> None:
             raise ModelFileError(f"array {name!r} is missing")
         if found is not None and found.shape != shape:
             raise ModelFileError(f"array {name!r} has shape {found.shape}, expected {shape}")
-    for name in ("response_covariances_", "noise_covariances_"):
-        matrix = getattr(estimator, name, None)
-        if matrix is not None and np.linalg.eigvalsh(matrix).min() <= 0.0:
-            raise ModelFileError(f"array {name!r} is not positive definite")
-    if (getattr(estimator, "noise_variances_", np.ones(1)) <= 0.0).any() or (estimator.gate_weights_ <= 0.0).any():
+    check_covariances(estimator, ("expert_covariances_", "response_covariances_", "noise_covariances_"))
+    check_gate(estimator)
+    if min(getattr(estimator, "noise_variances_", np.ones(1)).min(), estimator.gate_weights_.min()) <= 0.0:
         raise ModelFileError("variances and weights must be positive")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -151,8 +152,30 @@ def check_arrays(estimator: Any) -> None:
     for name, shape in wanted.items():
         if getattr(estimator, name).shape != shape:
             raise ModelFileError(f"array {name!r} has shape {getattr(estimator, name).shape}, expected {shape}")
-    if np.linalg.eigvalsh(estimator.expert_covariances_).min() <= 0.0:
-        raise ModelFileError("array 'expert_covariances_' is not positive definite")
+    check_covariances(estimator, ("expert_covariances_", "gate_covariances_"))
+    check_gate(estimator)
+
+
+def check_covariances(estimator: Any, names: Sequence[str]) -> None:
+    """Refuse matrices that are no covariances, where the model has them."""
+    for name in names:
+        matrix = getattr(estimator, name, None)
+        if matrix is None:
+            continue
+        if np.abs(matrix - matrix.transpose(0, 2, 1)).max(initial=0.0) > 1e-8 * np.abs(matrix).max(initial=0.0):
+            raise ModelFileError(f"array {name!r} is not symmetric")
+        if matrix.size and np.linalg.eigvalsh(matrix).min() <= 0.0:
+            raise ModelFileError(f"array {name!r} is not positive definite")
+
+
+def check_gate(estimator: Any) -> None:
+    """Refuse mixing weights that are none and columns that the gate does not have."""
+    weights = getattr(estimator, "gate_weights_", None)
+    if weights is not None and (weights.min() < 0.0 or abs(weights.sum() - 1.0) > 1e-6):
+        raise ModelFileError("array 'gate_weights_' does not hold positive weights that sum to 1")
+    kept, columns = getattr(estimator, "gate_kept_", None), len(estimator.gate_features_.names_out)
+    if kept is not None and kept != sorted({int(j) for j in kept if 0 <= j < columns}):
+        raise ModelFileError(f"'gate_kept_' is {kept}, which are not columns among the gate's {columns}")
 
 
 def _gate_shapes(estimator: Any, k: int) -> dict[str, tuple[int, ...]]:
