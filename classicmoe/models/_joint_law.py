@@ -26,7 +26,7 @@ from classicmoe.models.inverse_regression import (
     inverse_law,
     row_components,
 )
-from classicmoe.models.noise import NOISE, noise_structure
+from classicmoe.models.noise import NOISE, fitted_structure, noise_structure
 from classicmoe.models.partitions import block_names
 from classicmoe.models.response import check_response
 from classicmoe.models.swapped import chunk_rows
@@ -41,7 +41,9 @@ class JointLawRegressor(BaseMoERegressor):
 
     @property
     def _structure(self) -> Any:
-        return noise_structure(self.noise_covariance, self.n_latent, getattr(self, "block_labels_", None))
+        if hasattr(self, "expert_mass_"):
+            return fitted_structure(vars(self))  # arguments may have been set anew since
+        return noise_structure(self.noise_covariance, self.n_latent)
 
     # -- the mixture behind the fitted attributes -----------------------------------------------------------------
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 from sklearn.utils import Tags
 
 from classicmoe.contracts import Array
 from classicmoe.em.loop import Control
+from classicmoe.em.source import ArraySource
 from classicmoe.em.threads import count_workers
-from classicmoe.exceptions import MissingValuesError
+from classicmoe.exceptions import ConfigurationError, MissingValuesError
 from classicmoe.models._joint_law import JointLawRegressor
 from classicmoe.models.gaussian_fit import Asked, fit_inverse
 from classicmoe.models.gaussian_publishing import publish_joint
-from classicmoe.models.noise import DIAGONAL, noise_structure
+from classicmoe.models.inverse_regression import Joint
+from classicmoe.models.noise import DIAGONAL, holds, noise_structure
+from classicmoe.models.partitions import check_labels
 from classicmoe.models.publishing import warn_about_outcome
 from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import check_settings, integer, seeds
@@ -201,7 +205,7 @@ class GaussianGatedMoERegressor(JointLawRegressor):
             seeds(self.random_state, 1 if self.n_experts == 1 else self.n_init),
             self.n_refine,
             self.init,
-            self._parameters().gate.joint if self.warm_start and hasattr(self, "expert_mass_") else None,
+            self._warm_joint(rows),
             count_workers(self.n_jobs),
         )
         result = fit_inverse(rows, asked)
@@ -210,6 +214,24 @@ class GaussianGatedMoERegressor(JointLawRegressor):
         if result.result.fit.interrupted:
             raise KeyboardInterrupt
         return self
+
+    def _warm_joint(self, rows: Rows) -> Joint | None:
+        """Return the law of the previous fit when this one is to continue it."""
+        if not self.warm_start or not hasattr(self, "expert_mass_"):
+            return None
+        n_outputs = rows.source.y.shape[1] if isinstance(rows.source, ArraySource) else self.n_outputs_
+        before = (self.expert_features_.names_out, self._k, self.n_outputs_)
+        now = (rows.reader.expert.names_out, self.n_experts, n_outputs)
+        labels = None
+        if self.blocks is not None:
+            labels = check_labels(self.blocks, self.n_experts, len(now[0]), np.array(self.gate_kept_))
+        if before != now or not holds(noise_structure(self.noise_covariance, self.n_latent, labels), vars(self)):
+            raise ConfigurationError(
+                "warm_start=True continues a fit with the same columns, outputs, n_experts, noise_covariance, n_latent "
+                "and blocks; set warm_start=False."
+            )
+        joint: Joint = self._parameters().gate.joint
+        return joint
 
     def _training_rows(self, X: Any, y: Any, sample_weight: Any) -> Rows:
         features = self.expert_features

@@ -77,6 +77,28 @@ def noise_parameters(structure: Any, attributes: dict[str, Any]) -> Any:
     return DenseParameters(factor)
 
 
+def fitted_structure(attributes: dict[str, Any]) -> Any:
+    """Return the structure that the public arrays of a fit have; what is shared by experts only matters to a fit."""
+    if "latent_loadings_" in attributes:
+        return Factor(attributes["latent_loadings_"].shape[2])
+    if "block_labels_" in attributes:
+        return Block(attributes["block_labels_"])
+    return Diagonal() if "noise_variances_" in attributes else Dense()
+
+
+def holds(structure: Any, attributes: dict[str, Any]) -> bool:
+    """Return whether a fit's noise is one that ``structure`` could have."""
+    before = fitted_structure(attributes)
+    if type(before) is not type(structure) or getattr(before, "n_latent", 0) != getattr(structure, "n_latent", 0):
+        return False
+    if isinstance(structure, Block):
+        return structure.labels is None or np.array_equal(structure.labels, before.labels)
+    size = attributes["noise_variances_"] if "noise_variances_" in attributes else attributes["noise_covariances_"]
+    if getattr(structure, "spherical", False) and not np.allclose(size, size[:, :1], rtol=1e-9, atol=0.0):
+        return False
+    return structure.scale == "own" or bool(np.allclose(size, size[:1], rtol=1e-9, atol=0.0))
+
+
 def redundant(structure: Any, n_experts: int) -> int:
     """Return how many coordinates are free without changing the model: rotations of the loadings."""
     if not isinstance(structure, Factor):

@@ -12,7 +12,7 @@ from sklearn.mixture import GaussianMixture
 
 import classicmoe
 from classicmoe import GaussianGatedMoERegressor
-from classicmoe.covariances import Dense, Diagonal
+from classicmoe.covariances import Dense, Diagonal, Factor
 from classicmoe.covariances.dense import DenseParameters
 from classicmoe.em.status import Status
 from classicmoe.exceptions import (
@@ -25,7 +25,7 @@ from classicmoe.exceptions import (
     TooFewRowsError,
 )
 from classicmoe.models.inverse_regression import Joint, forward
-from classicmoe.models.noise import WORDS
+from classicmoe.models.noise import WORDS, noise_structure
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::classicmoe.exceptions.{name}")
@@ -409,4 +409,20 @@ def test_missing_entries_where_they_cannot_be_integrated_out_name_the_cure():
 
 
 def test_structures_are_what_the_words_say():
-    assert fit(*three_groups(n=80), 2, "tied_diag", n_init=1, max_iter=3)._structure == Diagonal("shared")
+    assert noise_structure("tied_diag", 0) == Diagonal("shared")
+    assert noise_structure("tied_spherical", 2) == Factor(2, "shared", True)
+
+
+@pytest.mark.parametrize("after", [("full", 0), ("diag", 1), ("diag", 0), ("tied_diag", 0), ("spherical", 0)])
+@pytest.mark.parametrize("before", [("full", 0), ("diag", 1), ("diag", 0), ("tied_diag", 0)])
+def test_a_warm_start_continues_a_like_fit_only_and_arguments_set_anew_change_no_answer(before, after):
+    X, y = three_groups(n=120)
+    m = fit(X, y, 2, *before, n_init=2, warm_start=True)
+    answer, reached = m.predict(X), m.joint_log_likelihood_
+    m.set_params(noise_covariance=after[0], n_latent=after[1])
+    np.testing.assert_array_equal(m.predict(X), answer)
+    if before == after or (before, after) == (("tied_diag", 0), ("diag", 0)):
+        assert m.fit(X, y).joint_log_likelihood_ >= reached - 1e-9 * abs(reached)
+    else:
+        with pytest.raises(ConfigurationError, match=r"warm_start=True.*noise_covariance, n_latent"):
+            m.fit(X, y)
