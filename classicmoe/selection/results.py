@@ -13,12 +13,12 @@ from classicmoe.selection.choice import badness, choose, why_not
 _LIKELIHOODS = ("log_likelihood", "joint_log_likelihood")
 _NUMBERS = (*_LIKELIHOODS, *CRITERIA, "slope", "cv", "cv_se", "entropy", "smallest", "seconds", "n")
 _COUNTS = ("n_experts", "reached", "finished", "begun")
-_TEXTS = ("verdict", "excluded", "status", "error", "sentence")
+_TEXTS = ("verdict", "excluded", "start", "status", "error", "sentence")
 _ORDER = (
     "n_parameters log_likelihood joint_log_likelihood aic aicc bic sabic caic icl slope cv cv_se entropy smallest "
-    "verdict excluded reached finished begun seconds status error sentence suspect n n_rows"
+    "verdict excluded reached finished begun start seconds status error sentence suspect n n_rows"
 ).split()
-_ONLY_SOMETIMES = ("joint_log_likelihood", "slope", "excluded", "cv", "cv_se")
+_ONLY_SOMETIMES = ("start", "joint_log_likelihood", "slope", "excluded", "cv", "cv_se")
 
 
 def model_row(model: Any) -> dict[str, Any]:

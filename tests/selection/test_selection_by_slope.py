@@ -211,7 +211,7 @@ def test_an_interrupted_grid_is_asked_if_enough_models_ended(npreg, at):
 
 def test_progress_tells_the_likelihood(npreg, capsys):
     MoESelector(Scripted(), criterion="slope", verbose=1).fit(*npreg)
-    assert capsys.readouterr().err.startswith(f"1/20  n_experts=1: log_likelihood {CONDITIONAL[0]:.6g}, OK")
+    assert capsys.readouterr().err.startswith(f"1/39  n_experts=1: log_likelihood {CONDITIONAL[0]:.6g}, OK")
 
 
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")

@@ -266,13 +266,14 @@ def test_progress_lines_and_callback(ethanol, quick, capsys):
     MoESelector(quick, grid, verbose=1, callback=lambda *call: told.append(call)).fit(*ethanol)
     out, err = capsys.readouterr()
     assert out == ""
-    first, second = err.splitlines()
-    assert first.startswith("1/2  n_experts=1: bic 287.6, OK")
-    assert second.startswith("2/2  n_experts=2: bic 55.2")
-    assert [(done, total, row["n_experts"]) for done, total, row, _ in told] == [(1, 2, 1), (2, 2, 2)]
-    # One of 1 + 4 * 6 parts of the work is done after the first model.
-    assert told[0][3] == pytest.approx(24 * told[0][2]["seconds"], rel=0.5)
-    assert told[1][3] == 0.0
+    first, second, third = err.splitlines()
+    assert first.startswith("1/3  n_experts=1: bic 287.6, OK")
+    assert second.startswith("2/3  n_experts=2: bic 55.2")
+    assert third.startswith("3/3  n_experts=2, from splits: bic 55.2")
+    assert [(done, total, row["n_experts"]) for done, total, row, _ in told] == [(1, 3, 1), (2, 3, 2), (3, 3, 2)]
+    # One of 1 + 4 * 6 + 4 * 4 parts of the work is done after the first model.
+    assert told[0][3] == pytest.approx(40 * told[0][2]["seconds"], rel=0.5)
+    assert told[2][3] == 0.0
 
 
 def test_results_can_be_written_as_csv(fitted):
