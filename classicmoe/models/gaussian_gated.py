@@ -14,7 +14,7 @@ from classicmoe.models.gaussian_fit import Asked, fit_inverse
 from classicmoe.models.gaussian_publishing import publish_joint
 from classicmoe.models.noise import DIAGONAL, noise_structure
 from classicmoe.models.publishing import warn_about_outcome
-from classicmoe.models.rows import rows_of_arrays
+from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import check_settings, integer, seeds
 
 
@@ -190,17 +190,7 @@ class GaussianGatedMoERegressor(JointLawRegressor):
         check_settings(self)
         integer("n_latent", self.n_latent, 0)
         noise_structure(self.noise_covariance, self.n_latent)
-        rows = rows_of_arrays(
-            X,
-            y,
-            sample_weight,
-            self.expert_features,
-            self.expert_features,
-            self.unseen,
-            self.weight_type,
-            type(self).__name__,
-            self._integrates_missing,
-        )
+        rows = self._read(X, y, sample_weight)
         asked = Asked(
             self.n_experts,
             self.noise_covariance,
@@ -219,3 +209,10 @@ class GaussianGatedMoERegressor(JointLawRegressor):
         if result.result.fit.interrupted:
             raise KeyboardInterrupt
         return self
+
+    def _read(self, X: Any, y: Any, sample_weight: Any, data: None = None) -> Rows:
+        """Check and code the rows; ``data`` stands for the table of a formula, which other estimators take."""
+        features, owner = self.expert_features, type(self).__name__
+        return rows_of_arrays(
+            X, y, sample_weight, features, features, self.unseen, self.weight_type, owner, self._integrates_missing
+        )

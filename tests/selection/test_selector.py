@@ -10,7 +10,7 @@ from sklearn.base import clone, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 
-from classicmoe import Batches, MoERegressor, MoESelector, load
+from classicmoe import Batches, GaussianGatedMoERegressor, MoERegressor, MoESelector, load
 from classicmoe.exceptions import (
     ConfigurationError,
     DataError,
@@ -189,6 +189,23 @@ def test_bad_data_are_reported_once_before_any_fit(ethanol_frame, ethanol, monke
         selector.fit(X, np.where(np.arange(88) == 5, np.nan, y))
     with pytest.raises(ConfigurationError, match="data= goes with a formula"):
         selector.fit(X, y, data=ethanol_frame)
+
+
+def test_bad_rows_are_refused_before_any_fit_of_a_gaussian_gate(ethanol, ethanol_frame, monkeypatch):
+    monkeypatch.setattr(search, "run_trials", None)
+    X, y = ethanol
+    holed = np.where(np.arange(88)[:, None] == 5, np.nan, X)
+    grid = {"noise_covariance": ["diag", "full"]}
+    for estimator, table, response in (
+        (GaussianGatedMoERegressor(noise_covariance="full"), holed, y),
+        (GaussianGatedMoERegressor(), X, np.where(np.arange(88) == 5, np.nan, y)),
+    ):
+        with pytest.raises(MissingValuesError):
+            MoESelector(estimator, grid).fit(table, response)
+    with pytest.raises(WeightError, match="negative"):
+        MoESelector(GaussianGatedMoERegressor()).fit(X, y, sample_weight=-np.ones(88))
+    with pytest.raises(ConfigurationError, match="GaussianGatedMoERegressor takes no formula"):
+        MoESelector(GaussianGatedMoERegressor()).fit("NOx ~ E", data=ethanol_frame)
 
 
 def test_a_missing_value_is_an_error_even_if_only_one_model_uses_its_column(ethanol_frame, monkeypatch):
