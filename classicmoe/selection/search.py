@@ -21,6 +21,7 @@ from classicmoe.exceptions import (
 from classicmoe.selection.by_slope import heuristic_of_rows, not_counted, refuse_before_fitting, with_slope
 from classicmoe.selection.choice import choose, why_not
 from classicmoe.selection.comparable import refuse_different_rows, refuse_different_settings
+from classicmoe.selection.families import families
 from classicmoe.selection.fingerprint import fingerprint_data, fingerprint_model
 from classicmoe.selection.grid import FOR_SLOPE, expand, grid_seed
 from classicmoe.selection.growing import Growth
@@ -151,7 +152,9 @@ class Search:
     def _choose(self) -> int | None:
         """Return the position of the best of the finished candidates."""
         if self.criterion == "slope":
-            self.slope = heuristic_of_rows(self.rows, self._short_names, self.contrast)
+            place = {number: position for position, number in enumerate(self.numbers)}
+            chains = [[place[i] for i in family if i in place] for family in families(self.candidates)]
+            self.slope = heuristic_of_rows(self.rows, self._short_names, self.contrast, chains)
             return self.slope.selected
         return choose(self.rows, self.criterion)
 

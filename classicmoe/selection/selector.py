@@ -72,8 +72,8 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         cent), ``verdict`` on the fit (or "FAILED"), ``excluded`` (the verdict for which the slope heuristic does not
         count a model, else None), ``reached``, ``finished``, ``begun`` (independent starts), ``start`` (where the
         solution comes from: "independent" starts, or the "split" of a smaller model), ``seconds``, ``status``,
-        ``error`` (None or why it failed), ``sentence`` (the verdict in words), ``suspect`` (rests on a spike), ``n`` (of the
-        criteria: the sum of weights), ``n_rows``.
+        ``error`` (None or why it failed), ``sentence`` (the verdict in words), ``suspect`` (rests on a spike), ``n``
+        (of the criteria: the sum of weights), ``n_rows``.
     best_index_, best_params_, best_score_ : int, dict, float
         The best model's row of ``results_``, its arguments in the grid and its criterion.
     best_estimator_ : fitted estimator
@@ -98,7 +98,8 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
     log-likelihood as contrast, and chooses by :func:`classicmoe.selection.slope.dimension_jump`. The column ``slope``
     is :math:`-2 \ell + 2 \kappa_{opt} C`, AIC with the constant that the models themselves show in place of 1. Models
     that failed, are DEGENERATE, SUSPECT or NOT CONVERGED do not count: their log-likelihoods would bend the line. Of
-    models with equally many parameters the most likely counts.
+    models with equally many parameters the most likely counts. By the conditional contrast one expert with a Gaussian
+    gate is linear regression, and C counts the parameters of that; ``n_parameters`` and other criteria are of x and y.
 
     **Comparable or not.** The rows are fixed and checked before the first fit; missing values are an error even where
     only some models use the column. Models with joint and conditional likelihoods, or with different
