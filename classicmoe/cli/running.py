@@ -15,7 +15,7 @@ from classicmoe.cli.progress import progress
 from classicmoe.cli.study import Study
 from classicmoe.cli.task import Task
 from classicmoe.cli.words import decider, for_command_line, title
-from classicmoe.exceptions import ConfigurationError, NoAdmissibleModelError, TooFewModelsError
+from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.models._base import BaseMoERegressor
 from classicmoe.models.gaussian_gated import GaussianGatedMoERegressor
 from classicmoe.models.regressor import MoERegressor
@@ -96,8 +96,10 @@ def run_selection(
 
     Raises
     ------
-    NoAdmissibleModelError, TooFewModelsError
-        None could be fitted, or too few for the slope heuristic; the error carries the table of models.
+    NoAdmissibleModelError
+        None could be fitted.
+    TooFewModelsError
+        Too few count for the slope heuristic; the error carries the table of those that were fitted.
     """
     from classicmoe.selection.selector import MoESelector
 
@@ -117,7 +119,7 @@ def run_selection(
         except KeyboardInterrupt:
             if not hasattr(selector, "best_estimator_"):
                 raise
-        except (NoAdmissibleModelError, TooFewModelsError) as error:
+        except TooFewModelsError as error:
             if hasattr(selector, "results_"):  # what was fitted is worth seeing
                 carry_table(error, for_command_line(selector.summary()), selector.results_.to_dict(orient="records"))
             raise
