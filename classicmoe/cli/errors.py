@@ -68,14 +68,29 @@ def _code(error: Exception) -> tuple[int, str]:
     return USAGE, "usage"
 
 
+class FittedModels(NamedTuple):
+    """The table of models of a run that ends with an error all the same: as text and as records."""
+
+    text: str
+    rows: list[dict[str, Any]]
+
+
+def carry_table(error: Exception, text: str, rows: list[dict[str, Any]]) -> None:
+    """Let an error carry the table of models that were fitted before it, so that it is printed with the error."""
+    error.fitted_models = FittedModels(text, rows)  # type: ignore[attr-defined]  # for this module only
+
+
 def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Print an exception: text on stderr and, with ``--json``, an object on stdout; return the exit code."""
     failure = classify(error)
+    fitted: FittedModels | None = getattr(error, "fitted_models", None)
     if as_json:
         from classicmoe.cli.output import write_json
 
         fields = {"exit_code": failure.code, "kind": failure.kind, "type": failure.type, "message": failure.message}
-        write_json("error", fields)
+        write_json("error", fields if fitted is None else {**fields, "models": fitted.rows})
+    elif fitted is not None:
+        print(fitted.text, flush=True)
     if debug:
         traceback.print_exception(error)
     head, *rest = failure.message.splitlines() or [""]

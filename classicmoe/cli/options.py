@@ -232,6 +232,19 @@ def range_for(criterion: str, text: str | None) -> list[int]:
     return numbers
 
 
+def contrast_for(criterion: str, contrast: str | None) -> str:
+    """Return the contrast of the slope heuristic.
+
+    Raises
+    ------
+    typer.BadParameter
+        It was given for another criterion.
+    """
+    if contrast is not None and criterion != "slope":
+        raise typer.BadParameter(f"goes with --criterion slope, not {criterion}.", param_hint="--contrast")
+    return contrast or "conditional"
+
+
 def gate_of(terms: str | None, kind: str) -> tuple[str | None, str]:
     """Return columns and kind of the gate: ``--gate gaussian`` names the kind."""
     if terms in ("softmax", "constant", "gaussian"):

@@ -9,13 +9,13 @@ from typing import Any
 
 import typer
 
-from classicmoe.cli.errors import INTERRUPTED, UNTRUSTED
+from classicmoe.cli.errors import INTERRUPTED, UNTRUSTED, carry_table
 from classicmoe.cli.output import Console, write_json
 from classicmoe.cli.progress import progress
 from classicmoe.cli.study import Study
 from classicmoe.cli.task import Task
 from classicmoe.cli.words import decider, for_command_line, title
-from classicmoe.exceptions import ConfigurationError
+from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.models._base import BaseMoERegressor
 from classicmoe.models.gaussian_gated import GaussianGatedMoERegressor
 from classicmoe.models.regressor import MoERegressor
@@ -90,6 +90,7 @@ def run_selection(
     resume: str | None,
     console: Console,
     command: str,
+    contrast: str = "conditional",
 ) -> Study:
     """Fit one model for every number of experts and choose.
 
@@ -97,6 +98,8 @@ def run_selection(
     ------
     NoAdmissibleModelError
         None could be fitted.
+    TooFewModelsError
+        Too few count for the slope heuristic; the error carries the table of those that were fitted.
     """
     from classicmoe.selection.selector import MoESelector
 
@@ -106,6 +109,7 @@ def run_selection(
             estimator_for(task, settings),
             {"n_experts": ks},
             criterion=criterion,
+            contrast=contrast,
             n_jobs=processes(jobs, len(task.kept)),
             resume=resume,
             callback=callback,
@@ -115,6 +119,12 @@ def run_selection(
         except KeyboardInterrupt:
             if not hasattr(selector, "best_estimator_"):
                 raise
+        except TooFewModelsError as error:
+            if hasattr(selector, "results_"):  # what was fitted is worth seeing
+                carry_table(error, for_command_line(selector.summary()), selector.results_.to_dict(orient="records"))
+            raise
+    if criterion == "slope":
+        settings = settings | {"contrast": contrast}
     study = Study(
         task,
         settings,

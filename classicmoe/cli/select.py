@@ -31,6 +31,15 @@ def select(
             callback=o.one_of("aic", "aicc", "bic", "sabic", "caic", "icl", "slope", "cv"),
         ),
     ] = "bic",
+    contrast: Annotated[
+        str | None,
+        typer.Option(
+            "--contrast",
+            help="For --criterion slope with --gate gaussian: the likelihood of y given x (conditional, the default), "
+            "or of x and y (joint).",
+            callback=o.one_of("conditional", "joint"),
+        ),
+    ] = None,
     formula: o.Formula = None,
     expert: o.ExpertTerms = None,
     gate: o.GateTerms = None,
@@ -79,12 +88,13 @@ def select(
     from classicmoe.cli.task import Question, prepare
 
     ks = o.range_for(criterion, k)
+    contrast = o.contrast_for(criterion, contrast)
     gate, gate_type = o.gate_of(gate, gate_type)
     console = Console(plain)
     check_writable(save_best, report, resume)
     task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format), console)
     settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent)
     console.note(f"seed {seed}, {starts} starts per model")
-    study = run_selection(task, settings, ks, criterion, jobs, resume, console, ctx.obj)
+    study = run_selection(task, settings, ks, criterion, jobs, resume, console, ctx.obj, contrast)
     print_and_save(study, console, as_json, save_best, report)
     finish(study, console, "selection", as_json, strict)

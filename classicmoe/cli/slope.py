@@ -47,6 +47,7 @@ def slope_record(found: SlopeHeuristic, n_experts: Any) -> dict[str, Any]:
             "chosen": estimate.chosen,
         },
         "warnings": [for_command_line(text) for text in found.warnings],
+        "remarks": [for_command_line(text) for text in found.remarks],
     }
 
 

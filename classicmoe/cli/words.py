@@ -10,6 +10,8 @@ _TRANSLATIONS = [
     (re.compile(r"unseen='reference' \(command line: (--unseen reference)\)"), r"\1"),
     (re.compile(r"\s*\(?command line: (--[a-z-]+(?: [\w-]+)?)\)?"), r" (\1)"),
     (re.compile(r"weight_type='sampling'"), "--weight-type sampling"),
+    (re.compile(r"\bcontrast='(\w+)'"), r"--contrast \1"),
+    (re.compile(r"a Gaussian gate \(GaussianGatedMoERegressor\)"), "--gate gaussian"),
     (re.compile(r"\bn_init\b"), "--starts"),
     (re.compile(r"\bmax_iter or tol\b"), "--max-iter"),
     (re.compile(r"\bmax_iter\b"), "--max-iter"),
@@ -23,7 +25,7 @@ SAYS = {
     "OK": ("Trustworthy", "You can work with this model."),
     "NOT REPLICATED": (
         "Not confirmed",
-        "Only one start of the search found this solution. Search again with more starts before you rely on it.",
+        "No two starts of the search found this solution. Search again with more starts before you rely on it.",
     ),
     "WEAK": (
         "Thin ice",

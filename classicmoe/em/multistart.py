@@ -21,6 +21,7 @@ from classicmoe.em.problem import Problem, Triple
 from classicmoe.em.sample import Sample
 from classicmoe.em.shake import is_sharp, shake
 from classicmoe.em.source import CHUNK, Source
+from classicmoe.em.split import Independent
 from classicmoe.em.starts import PATCHES, from_responsibilities, make_start
 from classicmoe.em.status import Status
 from classicmoe.em.survey import Survey
@@ -81,6 +82,7 @@ class Fit:
     best: Run
     runs: list[Run]
     interrupted: bool = False
+    before: Independent = field(default_factory=Independent)  # starts of an earlier fit, none of which reached the best
 
 
 class MultiStart:
@@ -294,7 +296,7 @@ def _best(runs: list[Run]) -> Run:
     """Return the best run; a shaken one only if it is better than all others by more than rounding."""
     ended = [run for run in runs if run.triple is not None]
     independent = [run for run in ended if run.number < SHAKEN]
-    best, first = max(ended, key=merit), max(independent, key=merit)
+    best, first = max(ended, key=merit), max(independent or ended, key=merit)
     return best if merit(best)[:2] > merit(first)[:2] or best.objective > first.objective + 1e-5 else first
 
 

@@ -17,7 +17,15 @@ from classicmoe.em.sample import Sample
 from classicmoe.em.starts import from_responsibilities
 
 EXPERTS_TRIED = 2  # those whose rows are explained worst
+N_SPLITS = 2 * EXPERTS_TRIED  # each is split along two directions
 SHARPNESS = 0.9  # share of an expert's rows that goes to the half on which they lie
+
+
+class Independent(NamedTuple):
+    """How many independent starts of an earlier fit to the same rows ended, and how many were begun."""
+
+    finished: int = 0
+    begun: int = 0
 
 
 class SplitStart(NamedTuple):
@@ -25,6 +33,7 @@ class SplitStart(NamedTuple):
 
     params: MixtureParameters
     n_experts: int
+    after: Independent | None = None  # these starts were run before and did worse: run the splits alone
 
 
 def split_starts(problem: Problem, sample: Sample, smaller: MixtureParameters) -> list[MixtureParameters]:

@@ -169,6 +169,17 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         most = self.responsibilities(X, y).max(axis=1)
         return self.bic(X, y, sample_weight) - 2.0 * float(weight[weight > 0] @ np.log(most[weight > 0]))
 
+    @property
+    def _n_conditional(self) -> int | None:
+        """Number of parameters of p(y | x) where it is known to be less than ``n_parameters_``, those of p(x, y).
+
+        That is so for one expert: the density of x says nothing about y given x then. With more experts it is the gate.
+        """
+        mixture = self._mixture()
+        if self._k > 1 or not mixture.gate.joint:
+            return None
+        return int(self.n_parameters_ - mixture.gate.n_free(self._parameters().gate))
+
     # -- tables ---------------------------------------------------------------------------------------------------
 
     def coefficients(self) -> Any:

@@ -26,7 +26,7 @@ from classicmoe.models.inverse_regression import (
     inverse_law,
     row_components,
 )
-from classicmoe.models.noise import NOISE, fitted_structure, noise_structure
+from classicmoe.models.noise import DENSE, NOISE, fitted_structure, noise_structure
 from classicmoe.models.partitions import block_names
 from classicmoe.models.response import check_response
 from classicmoe.models.swapped import chunk_rows
@@ -141,6 +141,17 @@ class JointLawRegressor(BaseMoERegressor):
         if values.shape[1] != self.n_outputs_:
             raise DataError(f"y has {values.shape[1]} outputs, but the model was fitted with {self.n_outputs_}.")
         return values
+
+    @property
+    def _n_conditional(self) -> int | None:
+        """One expert with a free covariance of (x, y) is the linear regression of y on x.
+
+        Other noise restricts that regression, and how many parameters of the joint law it takes is not known: None.
+        """
+        q, d = self.n_outputs_, len(self.gate_kept_)
+        if self._k > 1 or self.n_latent or not (self.noise_covariance in DENSE or d == 1):
+            return None
+        return q * (d + 1) + q * (q + 1) // 2
 
     @property
     def blocks_(self) -> list[list[list[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +93,11 @@ def fit_mixture(source: Source, plan: Plan) -> Result:
             report=plan.report,
         )
         given = _given(source, look, plan)
-        fit = starts.run([] if given else plan.seeds, given, _splits(look, sample, plan))
+        after = plan.init.after if isinstance(plan.init, SplitStart) else None
+        seeds = [] if given or after is not None else plan.seeds
+        fit = starts.run(seeds, given, _splits(look, sample, plan))
+        if after is not None:
+            fit = replace(fit, before=after)
         return _in_users_units(fit, source, look, plan, sample)
 
 

@@ -195,7 +195,7 @@ class GaussianGatedMoERegressor(JointLawRegressor):
         check_settings(self)
         integer("n_latent", self.n_latent, 0)
         noise_structure(self.noise_covariance, self.n_latent)
-        rows = self._training_rows(X, y, sample_weight)
+        rows = self._read(X, y, sample_weight)
         asked = Asked(
             self.n_experts,
             self.noise_covariance,
@@ -233,7 +233,8 @@ class GaussianGatedMoERegressor(JointLawRegressor):
         joint: Joint = self._parameters().gate.joint
         return joint
 
-    def _training_rows(self, X: Any, y: Any, sample_weight: Any) -> Rows:
+    def _read(self, X: Any, y: Any, sample_weight: Any, data: None = None) -> Rows:
+        """Check and code the rows; ``data`` stands for the table of a formula, which other estimators take."""
         features = self.expert_features
         weight_type, owner, integrates = self.weight_type, type(self).__name__, self._integrates_missing
         try:

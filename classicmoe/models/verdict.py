@@ -53,9 +53,9 @@ class Verdict:
 def judge(fit: Fit, n_experts: int, place: dict[int, int]) -> Verdict:
     """Return the verdict; ``place`` maps the run's experts to their published positions."""
     independent = [run for run in fit.runs if 0 <= run.number < SHAKEN]
-    finished = sum(run.finished for run in independent)
+    finished = sum(run.finished for run in independent) + fit.before.finished
     reached = sum(run.reached and run.finished for run in independent)
-    begun = len(independent)
+    begun = len(independent) + fit.before.begun
     suspect = [
         {
             "expert": place[weak.expert],

@@ -11,6 +11,8 @@ import numpy as np
 
 from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.models.messages import did_you_mean
+from classicmoe.selection.monotone import about_conditional, about_maximum, excluded
+from classicmoe.selection.results import N_CONDITIONAL
 from classicmoe.selection.slope.both import SlopeHeuristic, heuristic_of
 from classicmoe.selection.slope.table import LEAST, read_models
 
@@ -18,7 +20,6 @@ Row = Mapping[str, Any]
 
 CONTRASTS = {"conditional": "log_likelihood", "joint": "joint_log_likelihood"}
 """Column of the table of models whose negative is the contrast."""
-_NOT_COUNTED = ("FAILED", "DEGENERATE", "SUSPECT", "NOT CONVERGED")
 
 
 def check_contrast(contrast: Any) -> None:
@@ -57,18 +58,18 @@ def _no_joint(owner: str, name: str) -> str:
     )
 
 
-def excluded(row: Row) -> str | None:
-    """Return the verdict for which the slope heuristic does not count a model, or None when it does.
-
-    A likelihood that is no maximum, or has none, would bend the line that the slope is read off.
-    """
-    if row["verdict"] in _NOT_COUNTED:
-        return row["verdict"]
-    return "SUSPECT" if row["suspect"] else None
+def complexity_of(row: Row, contrast: str) -> int:
+    """Return the number of parameters of the density whose likelihood is the contrast."""
+    own = row.get(N_CONDITIONAL) if contrast == "conditional" else None
+    return int(row["n_parameters"] if own is None else own)
 
 
-def heuristic_of_rows(rows: Sequence[Row], names: Sequence[str], contrast: str) -> SlopeHeuristic:
+def heuristic_of_rows(
+    rows: Sequence[Row], names: Sequence[str], contrast: str, chains: Sequence[Sequence[int]]
+) -> SlopeHeuristic:
     """Ask the slope heuristic of the rows of a table of models.
+
+    ``chains`` are the positions of models that contain each other, small ones first.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def heuristic_of_rows(rows: Sequence[Row], names: Sequence[str], contrast: str) 
         A model has no likelihood of the kind asked for.
     """
     counted = np.array([i for i, row in enumerate(rows) if excluded(row) is None], dtype=np.intp)
-    complexity = [rows[i]["n_parameters"] for i in counted]
+    complexity = [complexity_of(rows[i], contrast) for i in counted]
     if len(set(complexity)) < LEAST:
         raise TooFewModelsError(_too_few(rows, names, len(set(complexity))))
     column = CONTRASTS[contrast]
@@ -87,9 +88,12 @@ def heuristic_of_rows(rows: Sequence[Row], names: Sequence[str], contrast: str) 
         if isnan(value):
             raise ConfigurationError(_no_joint("the model", names[i]))
     table = read_models(complexity, np.negative(values), names=[names[i] for i in counted])
-    heuristic = heuristic_of(replace(table, rows=counted[table.rows], merged=counted[table.merged]))
-    said = not_counted(rows, names)
-    return replace(heuristic, warnings=(*([said] if said else []), *heuristic.warnings))
+    # Only within a chain, and only of what the fits maximise, is a fall of the likelihood a failure.
+    table = replace(table, rows=counted[table.rows], merged=counted[table.merged], nested=False)
+    heuristic = heuristic_of(table)
+    said = [text for text in (not_counted(rows, names), about_maximum(rows, names, chains)) if text]
+    remark = about_conditional(rows, names, chains) if contrast == "conditional" else None
+    return replace(heuristic, warnings=(*said, *heuristic.warnings), remarks=(remark,) if remark else ())
 
 
 def not_counted(rows: Sequence[Row], names: Sequence[str]) -> str | None:
@@ -133,5 +137,5 @@ def with_slope(rows: Sequence[Row], heuristic: SlopeHeuristic | None, contrast: 
         kappa = 0.0 if heuristic.jump.jump is None else heuristic.kappa_opt
         for row in out:
             if row["excluded"] is None:
-                row["slope"] = 2.0 * (kappa * row["n_parameters"] - row[CONTRASTS[contrast]])
+                row["slope"] = 2.0 * (kappa * complexity_of(row, contrast) - row[CONTRASTS[contrast]])
     return out

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
+from classicmoe.em.split import N_SPLITS
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.models.messages import did_you_mean
 from classicmoe.models.settings import check_settings, seeds
@@ -46,6 +47,12 @@ class Candidate(NamedTuple):
         """Roughly proportional to the time that the fit takes: a pass and the number of passes grow with K."""
         k = self.estimator.n_experts
         return 1.0 if k == 1 else float(k * k * self.estimator.n_init)
+
+    @property
+    def split_cost(self) -> float:
+        """The same for starts from splits of a model with one expert fewer."""
+        k = self.estimator.n_experts
+        return float(k * k * N_SPLITS)
 
 
 def label(value: Any) -> Any:

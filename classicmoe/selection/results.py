@@ -10,26 +10,29 @@ from classicmoe.criteria import CRITERIA, normalised_entropy
 from classicmoe.models.tables import Summary
 from classicmoe.selection.choice import badness, choose, why_not
 
+N_CONDITIONAL = "n_conditional"
+"""Entry of a row, not a column of the table: parameters of p(y | x) where they are not those of the fit."""
 _LIKELIHOODS = ("log_likelihood", "joint_log_likelihood")
 _NUMBERS = (*_LIKELIHOODS, *CRITERIA, "slope", "cv", "cv_se", "entropy", "smallest", "seconds", "n")
 _COUNTS = ("n_experts", "reached", "finished", "begun")
-_TEXTS = ("verdict", "excluded", "status", "error", "sentence")
+_TEXTS = ("verdict", "excluded", "start", "status", "error", "sentence")
 _ORDER = (
     "n_parameters log_likelihood joint_log_likelihood aic aicc bic sabic caic icl slope cv cv_se entropy smallest "
-    "verdict excluded reached finished begun seconds status error sentence suspect n n_rows"
+    "verdict excluded reached finished begun start seconds status error sentence suspect n n_rows"
 ).split()
-_ONLY_SOMETIMES = ("joint_log_likelihood", "slope", "excluded", "cv", "cv_se")
+_ONLY_SOMETIMES = ("start", "joint_log_likelihood", "slope", "excluded", "cv", "cv_se")
 
 
 def model_row(model: Any) -> dict[str, Any]:
     """Return what the table says about a fitted model."""
     ll, free, n, entropy = model.criterion_log_likelihood_, model.n_parameters_, model.weight_sum_, model.entropy_
     mass, verdict = model.expert_mass_, model.verdict_
-    joint = getattr(model, "joint_log_likelihood_", None)
+    joint, n_conditional = getattr(model, "joint_log_likelihood_", None), model._n_conditional
     return {
         "n_parameters": int(free),
         "log_likelihood": float(model.log_likelihood_),
         **({} if joint is None else {"joint_log_likelihood": float(joint)}),
+        **({} if n_conditional is None else {N_CONDITIONAL: n_conditional}),
         **{name: float(criterion(ll, free, n, entropy)) for name, criterion in CRITERIA.items()},
         "entropy": float(normalised_entropy(entropy, n, len(mass))),
         "smallest": float(100.0 * mass.min() / mass.sum()),
@@ -57,7 +60,9 @@ def as_frame(rows: Sequence[dict[str, Any]]) -> Any:
     """Return rows as a pandas data frame: number of experts, arguments of the grid, numbers, verdict, the rest."""
     import pandas as pd
 
-    names = list(dict.fromkeys(name for row in rows for name in row)) or [n for n in _ORDER if n not in _ONLY_SOMETIMES]
+    names = list(dict.fromkeys(name for row in rows for name in row if name != N_CONDITIONAL)) or [
+        n for n in _ORDER if n not in _ONLY_SOMETIMES
+    ]
     arguments = [name for name in names if name not in _ORDER and name != "n_experts"]
     columns = {}
     for name in ["n_experts", *arguments, *(name for name in _ORDER if name in names)]:

@@ -19,6 +19,7 @@ from classicmoe.selection.grid import Candidate
 
 Splits = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 FOLDS = 5
+_READ_BY = "gate gate_features expert_features unseen weight_type noise_covariance n_latent".split()
 
 
 class Data(NamedTuple):
@@ -40,6 +41,8 @@ def resolve(estimator: Any, X: Any, y: Any, sample_weight: Any, data: Any) -> tu
         if data is not None:
             raise ConfigurationError('data= goes with a formula: fit("y ~ a + b | a", data=df).')
         return estimator, Data(X, y, sample_weight)
+    if not hasattr(estimator, "_formula"):
+        raise ConfigurationError(f"{type(estimator).__name__} takes no formula: pass X and y, and expert_features=.")
     table, response, expert, gate = estimator._formula(X, y, data)
     with_features = clone(estimator).set_params(expert_features=expert, gate_features=gate)
     return with_features, Data(table, response, sample_weight)
@@ -57,9 +60,7 @@ def check_rows(candidates: Sequence[Candidate], data: Data) -> None:
     seen = set()
     for candidate in candidates:
         model = candidate.estimator
-        if not hasattr(model, "_read"):
-            continue  # it reads as it fits
-        reads = repr((model.gate, model.gate_features, model.expert_features, model.unseen, model.weight_type))
+        reads = repr([getattr(model, name, None) for name in _READ_BY])
         if reads not in seen:
             seen.add(reads)
             with warnings.catch_warnings():

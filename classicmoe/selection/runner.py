@@ -44,54 +44,57 @@ def run_trials(
 
 
 class Progress:
-    """Counts finished models and tells about them: a line on stderr, a call of the user's function.
+    """Counts steps and tells about them: a line on stderr, a call of the user's function.
 
     Parameters
     ----------
-    candidates : sequence of Candidate
-        All models of the grid.
-    finished : sequence of int
-        Numbers of those that need not be fitted.
+    total, done : int
+        Steps of the whole grid, and those that are finished already.
+    work : float
+        What the others cost, in units of :attr:`Candidate.cost`.
     criterion : str
     verbose : int
     callback : callable or None
     """
 
-    def __init__(
-        self,
-        candidates: Sequence[Candidate],
-        finished: Sequence[int],
-        criterion: str,
-        verbose: int,
-        callback: Callback | None,
-    ):
-        self._candidates, self._criterion, self._verbose, self._callback = candidates, criterion, verbose, callback
-        self._done = len(finished)
-        self._work = sum(c.cost for i, c in enumerate(candidates) if i not in finished)
+    def __init__(self, total: int, done: int, work: float, criterion: str, verbose: int, callback: Callback | None):
+        self._total, self._done, self._work = total, done, work
+        self._criterion, self._verbose, self._callback = criterion, verbose, callback
         self._worked = 0.0
         self._began = time.perf_counter()
 
-    def tell(self, trial: Trial) -> None:
-        """Count one more model."""
+    def plan(self, cost: float) -> None:
+        """Add work that is no step of its own."""
+        self._work += cost
+
+    def count(self, cost: float) -> None:
+        """Count such work as done."""
+        self._worked += cost
+
+    def skip(self, cost: float) -> None:
+        """Count a step that turned out to have nothing to do."""
         self._done += 1
-        self._worked += self._candidates[trial.number].cost
+        self._work -= cost
+
+    def tell(self, trial: Trial, name: str, cost: float) -> None:
+        """Count one more step."""
+        self._done += 1
+        self._worked += cost
         left = self._seconds_left()
         if self._verbose:
-            print(self._line(trial, left), file=sys.stderr)
+            print(self._line(trial.row, name, left), file=sys.stderr)
         if self._callback is not None:
-            self._callback(self._done, len(self._candidates), trial.row, left)
+            self._callback(self._done, self._total, trial.row, left)
 
     def _seconds_left(self) -> float | None:
         if self._worked < _KNOWN_ENOUGH * self._work:
             return None
-        return (time.perf_counter() - self._began) * (self._work - self._worked) / self._worked
+        return (time.perf_counter() - self._began) * max(self._work - self._worked, 0.0) / self._worked
 
-    def _line(self, trial: Trial, left: float | None) -> str:
-        row = trial.row
+    def _line(self, row: dict[str, Any], name: str, left: float | None) -> str:
         shown = "log_likelihood" if self._criterion == "slope" else self._criterion  # the slope is of all models
         what = row["error"] or f"{shown} {row[shown]:.6g}, {row['verdict']}"
         if not row["error"] and row["begun"]:
             what += f", reached by {row['reached']} of {row['finished']} starts"
-        line = f"{self._done}/{len(self._candidates)}  {self._candidates[trial.number].name}: {what}"
-        line += f", {row['seconds']:.1f} s"
+        line = f"{self._done}/{self._total}  {name}: {what}, {row['seconds']:.1f} s"
         return line if not left else f"{line}, about {left:.0f} s left"

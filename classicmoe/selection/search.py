@@ -21,13 +21,15 @@ from classicmoe.exceptions import (
 from classicmoe.selection.by_slope import heuristic_of_rows, not_counted, refuse_before_fitting, with_slope
 from classicmoe.selection.choice import choose, why_not
 from classicmoe.selection.comparable import refuse_different_rows, refuse_different_settings
+from classicmoe.selection.families import families
 from classicmoe.selection.fingerprint import fingerprint_data, fingerprint_model
 from classicmoe.selection.grid import FOR_SLOPE, expand, grid_seed
+from classicmoe.selection.growing import Growth
 from classicmoe.selection.rows import Data, check_rows, make_splits
 from classicmoe.selection.runner import Callback, Progress, run_trials
 from classicmoe.selection.slope.both import SlopeHeuristic
-from classicmoe.selection.state import State
-from classicmoe.selection.trial import Trial, run_trial
+from classicmoe.selection.state import Memory, State
+from classicmoe.selection.trial import Trial
 
 Caught = tuple[type[Warning], str]
 
@@ -88,8 +90,8 @@ class Search:
         self.criterion, self.data, self.contrast = criterion, data, contrast
         self.trials: dict[int, Trial] = {}
         self.slope: SlopeHeuristic | None = None
-        self._state = None if resume is None else State(resume)
-        seed = grid_seed(estimator.random_state, None if self._state is None else self._state.seed)
+        state = None if resume is None else State(resume)
+        seed = grid_seed(estimator.random_state, None if state is None else state.seed)
         self.candidates = expand(
             estimator, FOR_SLOPE if param_grid is None and criterion == "slope" else param_grid, seed
         )
@@ -100,32 +102,37 @@ class Search:
             refuse_before_fitting(models, names, contrast)
         check_rows(self.candidates, data)
         self._splits = make_splits(cv, data, seed) if criterion == "cv" or cv is not None else None
-        if self._state is not None:
-            self._keys = self._resume(self._state, seed)
+        self._memory = None if state is None else self._resume(state, seed)
+        self._growth = Growth(self.candidates, self.trials, data, self._memory)
+        self._growth.recall()
 
-    def _resume(self, state: State, seed: int) -> list[str]:
+    def _resume(self, state: State, seed: int) -> Memory:
         if isinstance(self.data.X, Batches):
             raise ConfigurationError("resume= needs arrays or data frames: batches cannot be recognised again.")
         keys = [fingerprint_model(candidate.estimator, self._splits) for candidate in self.candidates]
         state.begin(fingerprint_data(*self.data), seed)
+        memory = Memory(state, self.candidates, keys)
         for number, key in enumerate(keys):
-            row = state.find(key)
+            row = memory.find(key, number)
             if row is not None:
-                self.trials[number] = Trial(number, self.candidates[number].labels | row, None, [])
-        return keys
+                self.trials[number] = Trial(number, row, None, [])
+        return memory
 
     def run(self, n_jobs: int | None, verbose: int, callback: Callback | None) -> None:
         """Fit what is not finished; whatever ends it early, ``trials`` holds the models that ended before."""
         left = [number for number in range(len(self.candidates)) if number not in self.trials]
-        progress = Progress(self.candidates, list(self.trials), self.criterion, verbose, callback)
+        to_grow = self._growth.left()
+        work = sum(self.candidates[i].cost for i in left) + sum(self.candidates[i].split_cost for i in to_grow)
+        total = len(self.candidates) + len(self._growth.smaller)
+        progress = Progress(total, total - len(left) - len(to_grow), work, self.criterion, verbose, callback)
         with closing(run_trials(self.candidates, left, self.data, self._splits, n_jobs)) as running:
             for trial in running:
                 self.trials[trial.number] = trial
-                if self._state is not None:
-                    labels = self.candidates[trial.number].labels  # another grid may name the same model otherwise
-                    row = {name: value for name, value in trial.row.items() if name not in labels}
-                    self._state.add(self._keys[trial.number], row)
-                progress.tell(trial)
+                candidate = self.candidates[trial.number]
+                if self._memory is not None:
+                    self._memory.add(self._memory.keys[trial.number], trial.number, trial.row)
+                progress.tell(trial, candidate.name, candidate.cost)
+        self._growth.run(to_grow, progress, n_jobs)
 
     @property
     def numbers(self) -> list[int]:
@@ -145,7 +152,9 @@ class Search:
     def _choose(self) -> int | None:
         """Return the position of the best of the finished candidates."""
         if self.criterion == "slope":
-            self.slope = heuristic_of_rows(self.rows, self._short_names, self.contrast)
+            place = {number: position for position, number in enumerate(self.numbers)}
+            chains = [[place[i] for i in family if i in place] for family in families(self.candidates)]
+            self.slope = heuristic_of_rows(self.rows, self._short_names, self.contrast, chains)
             return self.slope.selected
         return choose(self.rows, self.criterion)
 
@@ -171,9 +180,7 @@ class Search:
             number = self.numbers[position]
             if self.trials[number].model is not None:
                 return number
-            old = self.trials[number].row
-            again = run_trial(number, self.candidates[number], self.data, None, False)
-            self.trials[number] = again._replace(row=old | again.row | {"seconds": old["seconds"]})
+            self._growth.fitted(number)
 
     def _reasons(self) -> str:
         reasons = [

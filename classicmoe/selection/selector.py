@@ -52,13 +52,14 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         model after the other, here.
     resume : str or path-like, optional
         A file to which every finished model is written at once, and from which it is taken when the same grid (or one
-        that shares models with it) is fitted again to the same data. Only the table is stored: the best model is fitted
-        once more if it came from the file.
+        that shares models with it) is fitted again to the same data. Only the table is stored: the best model, and
+        models from which larger ones are still to be started, are fitted once more if they came from the file.
     verbose : int, default=0
-        1: one line per model on stderr, with the time left.
+        1: one line per step on stderr, with the time left.
     callback : callable, optional
-        Called as ``callback(done, total, row, seconds_left)`` after every model; ``row`` is its row of the table, and
-        ``seconds_left`` is None as long as it cannot be told. It may raise KeyboardInterrupt to stop.
+        Called as ``callback(done, total, row, seconds_left)`` after every step: the independent starts of a model, and
+        later its starts from a smaller one. ``row`` is its row of the table, and ``seconds_left`` is None as long as
+        it cannot be told. It may raise KeyboardInterrupt to stop.
 
     Attributes
     ----------
@@ -69,9 +70,10 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         weighted by their weights, and its standard error from their scatter), ``entropy`` (normalised: 1 for experts
         told apart perfectly, 0 for not at all, NaN for one expert), ``smallest`` (share of the smallest expert, per
         cent), ``verdict`` on the fit (or "FAILED"), ``excluded`` (the verdict for which the slope heuristic does not
-        count a model, else None), ``reached``, ``finished``, ``begun`` (starts), ``seconds``, ``status``, ``error``
-        (None or why it failed), ``sentence`` (the verdict in words), ``suspect`` (rests on a spike), ``n`` (of the
-        criteria: the sum of weights), ``n_rows``.
+        count a model, else None), ``reached``, ``finished``, ``begun`` (independent starts), ``start`` (where the
+        solution comes from: "independent" starts, or the "split" of a smaller model), ``seconds``, ``status``,
+        ``error`` (None or why it failed), ``sentence`` (the verdict in words), ``suspect`` (rests on a spike), ``n``
+        (of the criteria: the sum of weights), ``n_rows``.
     best_index_, best_params_, best_score_ : int, dict, float
         The best model's row of ``results_``, its arguments in the grid and its criterion.
     best_estimator_ : fitted estimator
@@ -96,13 +98,23 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
     log-likelihood as contrast, and chooses by :func:`classicmoe.selection.slope.dimension_jump`. The column ``slope``
     is :math:`-2 \ell + 2 \kappa_{opt} C`, AIC with the constant that the models themselves show in place of 1. Models
     that failed, are DEGENERATE, SUSPECT or NOT CONVERGED do not count: their log-likelihoods would bend the line. Of
-    models with equally many parameters the most likely counts.
+    models with equally many parameters the most likely counts. By the conditional contrast one expert with a Gaussian
+    gate is linear regression, and C counts the parameters of that; ``n_parameters`` and other criteria are of x and y.
 
     **Comparable or not.** The rows are fixed and checked before the first fit; missing values are an error even where
     only some models use the column. Models with joint and conditional likelihoods, or with different
     ``weight_type``, or on different rows are not ranked: NotComparableError says why.
 
-    **Reproducible.** All models get the same seed: that of the estimator, or one drawn once for the grid.
+    **A collection.** When the independent starts of all models have ended, every model whose sibling with one expert
+    fewer (all other arguments equal) is in the grid is started again from that sibling's best solution, in ascending
+    order of size: its two experts that explain their rows worst are split in two, each along two directions. What
+    leads to more than 0.01 above the independent starts (the objective; regular solutions before spikes before
+    collapses) replaces their model. None of them reached it then, so it is NOT REPLICATED at best, and ``start`` is
+    "split"; other models stay as they are. Held-out scores are those of independent starts. There are no splits of
+    blocks chosen by the fit, nor for an ``init`` of responsibilities.
+
+    **Reproducible.** All models get the same seed: that of the estimator, or one drawn once for the grid. A model from
+    splits cannot be had from its own arguments alone: it needs the grid.
 
     Examples
     --------
@@ -217,6 +229,7 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
 
     def _publish(self, search: Search) -> int:
         """Set the fitted attributes; return the number of the best candidate."""
+        self._n_models = len(search.candidates)
         self.results_ = as_frame(search.rows)
         self.estimators_ = [search.trials[number].model for number in search.numbers]
         best = search.winner()
@@ -244,7 +257,13 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "results_")
         remarks = []
         if self.interrupted_:
-            remarks.append("interrupted: the rest of the grid was not fitted")
+            whole = len(self.results_) == self._n_models
+            rest = (
+                "larger models were not all started from smaller ones"
+                if whole
+                else "the rest of the grid was not fitted"
+            )
+            remarks.append(f"interrupted: {rest}")
         if any(model is not None and model.weight_type == "sampling" for model in self.estimators_):
             remarks.append("sampling weights, rescaled to mean 1: log-likelihoods and criteria are pseudo")
         text = selection_summary(self.results_, self.criterion, getattr(self, "best_index_", None), remarks)

@@ -1,7 +1,9 @@
 """The file behind ``resume=``: one line of JSON per finished model, so that nothing is fitted twice.
 
 The first line names the format, the version of classicmoe, the data (a hash) and the grid's seed. Every other line is
-one model: a hash of its settings and its row of the table. A line that was cut off while it was written is dropped.
+one model: a hash of its settings and its row of the table, once for its independent starts and, when it has been
+started from splits as well, once more under a hash of its settings and of those of all models below it. A line that was
+cut off while it was written is dropped.
 Fitted parameters are not stored: a model that is needed again is fitted again, which gives the same one.
 """
 
@@ -9,16 +11,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf, isfinite, nan
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from classicmoe import __version__
 from classicmoe.exceptions import ConfigurationError, ModelFileError
+from classicmoe.selection.grid import Candidate
 
 _FORMAT = "classicmoe-selection"
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _NOT_FINITE = {"nan": nan, "inf": inf, "-inf": -inf}
 _MARK = "number"
 
@@ -114,10 +117,29 @@ class State:
     def add(self, model: str, row: Mapping[str, Any]) -> None:
         """Append a finished model and see to it that the line is on disk."""
         line = json.dumps({"model": model, "row": _encode(row)}, allow_nan=False) + "\n"
+        self._rows[model] = dict(row)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
+
+
+class Memory(NamedTuple):
+    """A state file as a grid sees it: rows of its candidates, without what the grid itself says of them."""
+
+    state: State
+    candidates: Sequence[Candidate]
+    keys: Sequence[str]  # of the candidates' settings
+
+    def find(self, key: str, number: int) -> dict[str, Any] | None:
+        """Return the finished row of a candidate."""
+        row = self.state.find(key)
+        return None if row is None else self.candidates[number].labels | row
+
+    def add(self, key: str, number: int, row: Mapping[str, Any]) -> None:
+        """Keep the row of a candidate; another grid may name the same model otherwise."""
+        labels = self.candidates[number].labels
+        self.state.add(key, {name: value for name, value in row.items() if name not in labels})
 
 
 def _encode(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import _num_samples
 
+from classicmoe.em.multistart import REACHED
+from classicmoe.em.split import Independent
+from classicmoe.em.status import Status
 from classicmoe.exceptions import ClassicMoEError
 from classicmoe.metrics import log_score
 from classicmoe.selection.grid import Candidate
@@ -47,8 +50,42 @@ def run_trial(number: int, candidate: Candidate, data: Data, splits: Splits | No
             except _EXPECTED as failure:
                 error = f"cross-validation: {_text(failure)}"
     row = candidate.labels | (failed_row(error) if model is None else model_row(model)) | scores
-    row |= {"seconds": time.perf_counter() - began, "error": error}
+    row |= {"start": "independent", "seconds": time.perf_counter() - began, "error": error}
     return Trial(number, row, model, [(warning.category, str(warning.message)) for warning in caught])
+
+
+def run_split(trial: Trial, candidate: Candidate, smaller: Any, data: Data, n_jobs: int | None) -> Trial:
+    """Start a fitted model again from splits of one with one expert fewer; return the better of both.
+
+    What the independent starts found stands as it is unless the splits lead to more than ``REACHED`` above it.
+    """
+    began, before = time.perf_counter(), trial.model
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            counts = Independent(before.verdict_.finished, before.verdict_.begun)
+            start = smaller.split_start()._replace(after=counts)
+            model = clone(candidate.estimator).set_params(init=start, n_jobs=n_jobs).fit(*data)
+        except _EXPECTED:  # such as blocks that each fit chooses anew: no split can be made, and none is missed
+            return trial
+    if not _is_better(model, before):
+        return trial
+    model.set_params(init=candidate.estimator.init, n_jobs=candidate.estimator.n_jobs)
+    model.starts_ = [*({**start, "reached": False} for start in before.starts_), *model.starts_]
+    row = trial.row | model_row(model) | {"start": "split"}
+    row["seconds"] += time.perf_counter() - began
+    return Trial(trial.number, row, model, [(warning.category, str(warning.message)) for warning in caught])
+
+
+def _is_better(model: Any, before: Any) -> bool:
+    """Compare solutions as starts of one fit are compared, but for gains that count as the same solution."""
+    (*kind, objective), (*old_kind, old_objective) = _merit(model), _merit(before)
+    return kind > old_kind or (kind == old_kind and objective > old_objective + REACHED)
+
+
+def _merit(model: Any) -> tuple[bool, bool, float]:
+    spike = any(weak["reason"] == "spike" for weak in model.verdict_.suspect)
+    return model.status_ is not Status.DEGENERATE, not spike, model.objective_
 
 
 def _fit(candidate: Candidate, data: Data, one_thread: bool) -> Any:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from classicmoe import MoERegressor, load
+from classicmoe import MoERegressor, MoESelector, load
 from classicmoe.cli import options
 from classicmoe.cli.words import for_command_line
+from classicmoe.exceptions import TooFewModelsError
 from classicmoe.selection.slope import slope_heuristic
 from classicmoe.selection.slope.table import LEAST
 from tests.cli.test_report import Page
@@ -112,3 +113,31 @@ def test_too_few_models_to_begin_with_and_too_few_in_the_end(cli, files, scripte
     assert few.code == 3 and few.json["type"] == "TooFewModelsError"
     assert "of 20 models of the grid 9 can" in few.json["message"] and "K=10: NOT CONVERGED" in few.json["message"]
     assert "--max-iter" in few.json["message"] and "max_iter" not in few.json["message"]
+    assert [model["n_experts"] for model in few.json["models"]] == K.tolist()
+    assert few.json["models"][9]["excluded"] == "NOT CONVERGED"
+    text = cli("select", files / "visits.csv", *ARGUMENTS, "--criterion", "slope")
+    assert text.code == 3 and "20 models compared by slope" in text.out and "error" not in text.out
+    assert "TooFew" not in text.err and text.err.count("of 20 models of the grid 9 can") == 1
+
+
+def test_contrast_is_passed_on_and_needs_the_slope_and_a_gaussian_gate(cli, files, monkeypatch):
+    seen = []
+    fit = MoESelector.fit
+
+    def fit_few(self, X, y=None, sample_weight=None, *, data=None):
+        seen.append((self.criterion, self.contrast))
+        raise TooFewModelsError("enough seen")
+
+    monkeypatch.setattr(MoESelector, "fit", fit_few)
+    numbers = ["-y", "visits", "--drop", "patient_id,w,region,insured", "--starts", "1"]
+    for given in ([], ["--contrast", "joint"], ["--contrast", "conditional"]):
+        arguments = ["select", files / "visits.csv", *numbers, "--criterion", "slope", "--gate", "gaussian", *given]
+        assert cli(*arguments).code == 3
+    assert seen == [("slope", "conditional"), ("slope", "joint"), ("slope", "conditional")]
+    monkeypatch.setattr(MoESelector, "fit", fit)
+    joint = ["--criterion", "slope", "--contrast", "joint", "--json"]
+    softmax = cli("select", files / "visits.csv", *ARGUMENTS, *joint)
+    assert softmax.code == 2 and "--contrast joint needs" in softmax.json["message"]
+    assert "--gate gaussian" in softmax.json["message"]
+    by_bic = cli("select", files / "visits.csv", *ARGUMENTS, "--contrast", "joint", "--json")
+    assert by_bic.code == 2 and "goes with --criterion slope" in by_bic.json["message"]

@@ -63,7 +63,7 @@ def test_compare_shows_what_the_selector_shows(fitted, tmp_path):
     fitted.save(tmp_path / "two.cmoe")
     table = compare([fitted.estimators_[0], load(tmp_path / "two.cmoe")], names=["one", "two"])
     assert table.index.tolist() == ["one", "two"]
-    columns = [name for name in fitted.results_ if name not in ("seconds", "error")]
+    columns = [name for name in fitted.results_ if name not in ("start", "seconds", "error")]
     assert table.columns.tolist() == columns
     assert table.reset_index(drop=True).equals(fitted.results_[columns])
 

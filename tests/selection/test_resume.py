@@ -9,7 +9,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from classicmoe import MoERegressor, MoESelector
 from classicmoe.exceptions import ConfigurationError, ModelFileError
-from classicmoe.selection import search, state
+from classicmoe.selection import growing, search, state
 
 GRID = {"n_experts": [1, 2, 3]}
 ARRAYS = ["gate_coef_", "gate_intercept_", "expert_coef_", "expert_intercept_", "expert_scale_", "objective_path_"]
@@ -36,7 +36,11 @@ def counted(monkeypatch):
         ran.append([candidates[number].estimator.n_experts for number in numbers])
         return run(candidates, numbers, *rest)
 
+    def run_again(candidates, numbers, *rest):
+        return run_trials(candidates, numbers, *rest) if numbers else run(candidates, numbers, *rest)
+
     monkeypatch.setattr(search, "run_trials", run_trials)
+    monkeypatch.setattr(growing, "run_trials", run_again)
     return ran
 
 
@@ -65,7 +69,8 @@ def test_lines_are_strict_json_in_the_order_of_finishing(selector, ethanol, path
 
     header, *rows = (json.loads(line, parse_constant=refuse) for line in path.read_text().splitlines())
     assert (header["format"], header["seed"]) == ("classicmoe-selection", 2)
-    assert [row["row"]["n_parameters"] for row in rows] == [4, 11]
+    assert [row["row"]["n_parameters"] for row in rows] == [4, 11, 11]  # the last after it was started from splits
+    assert len({row["model"] for row in rows}) == 3
 
 
 def test_a_larger_grid_fits_only_what_is_new_and_other_settings_all(selector, ethanol, path, counted):
@@ -88,8 +93,8 @@ def test_after_an_interruption_the_rest_is_fitted(selector, ethanol, counted):
         clone(selector).set_params(callback=stop).fit(*ethanol)
     told = []
     whole = clone(selector).set_params(callback=lambda *call: told.append(call[:2])).fit(*ethanol)
-    assert counted == [[1, 2], [2]]
-    assert told == [(2, 2)]
+    assert counted == [[1, 2], [2], [1]]  # the last one to be split
+    assert told == [(2, 3), (3, 3)]
     assert untimed(whole).equals(untimed(clone(selector).set_params(resume=None).fit(*ethanol)))
 
 
@@ -150,12 +155,13 @@ def test_equal_data_in_other_objects_are_recognised(selector, ethanol_frame, cou
 def test_a_line_cut_off_is_dropped_and_written_again(selector, ethanol, path, counted):
     clone(selector).fit(*ethanol)
     whole = path.read_bytes()
-    path.write_bytes(whole[:-40])
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:3])[:-40])
     clone(selector).fit(*ethanol)
-    assert counted == [[1, 2], [2]]
+    assert counted == [[1, 2], [2], [1]]
     lines = path.read_text().splitlines()
-    assert len(lines) == 3
-    assert json.loads(lines[2])["model"] == json.loads(whole.splitlines()[2])["model"]
+    assert [json.loads(line).get("model") for line in lines] == [
+        json.loads(line).get("model") for line in whole.splitlines()
+    ]
 
 
 @pytest.mark.parametrize("content", [b"C,E,NOx\n12,0.9,3.7\n", b'{"a": 1}\n', b"[1]\n", b"\xff\xfe\n", b"no line end"])

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import LinearRegression
 
 from classicmoe import GaussianGatedMoERegressor, MoERegressor, MoESelector
 from classicmoe.exceptions import (
@@ -16,6 +17,8 @@ from classicmoe.exceptions import (
     TooFewRowsError,
 )
 from classicmoe.gates import SoftmaxGate
+from classicmoe.selection.by_slope import complexity_of
+from classicmoe.selection.results import model_row
 from classicmoe.selection.slope import slope_heuristic
 from tests.messages import refused, warned
 
@@ -211,7 +214,7 @@ def test_an_interrupted_grid_is_asked_if_enough_models_ended(npreg, at):
 
 def test_progress_tells_the_likelihood(npreg, capsys):
     MoESelector(Scripted(), criterion="slope", verbose=1).fit(*npreg)
-    assert capsys.readouterr().err.startswith(f"1/20  n_experts=1: log_likelihood {CONDITIONAL[0]:.6g}, OK")
+    assert capsys.readouterr().err.startswith(f"1/39  n_experts=1: log_likelihood {CONDITIONAL[0]:.6g}, OK")
 
 
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
@@ -224,3 +227,95 @@ def test_gaussian_gated_models_by_either_contrast(npreg):
         by_hand = slope_heuristic([m.n_parameters_ for m in models], [-getattr(m, attribute) for m in models])
         assert selector.best_index_ == counted[by_hand.selected]
         assert selector.best_estimator_ is models[by_hand.selected]
+
+
+class Falling(Scripted):
+    """The sixth model of every family is 3.5 below the fifth."""
+
+    def fit(self, X, y=None, sample_weight=None, *, data=None):
+        super().fit(X, y, sample_weight, data=data)
+        if self.n_experts == 6:
+            lost = 3.5 + CONDITIONAL[5] - CONDITIONAL[4]
+            self.log_likelihood_ -= lost
+        return self
+
+
+def falls(sentences):
+    return [text for text in sentences if "falls where experts are added" in text]
+
+
+@pytest.mark.filterwarnings("ignore::classicmoe.exceptions.DoubtfulSlopeWarning")
+def test_a_fall_of_the_maximised_likelihood_names_the_models(npreg):
+    selector = MoESelector(Falling(), criterion="slope")
+    words = ["The log-likelihood, which the fits maximise, falls where experts are added: K=5 to K=6 by 3.5."]
+    warned("falls", DoubtfulSlopeWarning, [*words, "n_init"], lambda: selector.fit(*npreg))
+    assert len(falls(selector.slope_.warnings)) == 1 and selector.slope_.remarks == ()
+    assert not any("contrast rises" in text for text in selector.slope_.warnings)  # the same, once
+    pooled = MoESelector(Scripted(), {"n_experts": K, "tol": [1e-8, 1e-6]}, "slope").fit(*npreg)
+    assert falls(pooled.slope_.warnings) == []
+
+
+@pytest.mark.filterwarnings("ignore::classicmoe.exceptions.DoubtfulSlopeWarning")
+def test_a_fall_of_the_conditional_likelihood_of_joint_models_is_a_remark(npreg):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        selector = MoESelector(Falling(gate=JointGate()), criterion="slope").fit(*npreg)
+    assert falls(str(warning.message) for warning in caught) == []
+    assert selector.slope_.remarks == (
+        "The log-likelihood of y given x falls where experts are added: K=5 to K=6 by 3.5. That is normal here: the "
+        "fits maximise the joint one, of x and y.",
+    )
+    assert selector.slope_.remarks[0] in selector.summary() and "! The log-likelihood of y" not in selector.summary()
+    joint = MoESelector(Falling(gate=JointGate()), criterion="slope", contrast="joint").fit(*npreg)
+    assert joint.slope_.remarks == () and falls(joint.slope_.warnings) == []
+
+
+@pytest.mark.parametrize(
+    ("estimator", "complexity"),
+    [
+        (GaussianGatedMoERegressor(noise_covariance="full"), 4),
+        (GaussianGatedMoERegressor(noise_covariance="tied"), 4),
+        (GaussianGatedMoERegressor(noise_covariance="diag"), 8),  # restricts the regression: the joint count
+        (MoERegressor(gate="gaussian"), 4),
+    ],
+)
+def test_one_expert_with_a_gaussian_gate_is_linear_regression(ethanol, estimator, complexity):
+    X, y = ethanol
+    model = clone(estimator).set_params(n_experts=1).fit(X, y)
+    row = {"n_parameters": model.n_parameters_, **model_row(model)}
+    assert complexity_of(row, "conditional") == complexity
+    assert complexity_of(row, "joint") == model.n_parameters_ == (8 if complexity == 8 else 9)
+    if complexity == 4:
+        residual = y - LinearRegression().fit(X, y).predict(X)
+        by_hand = -0.5 * len(y) * (np.log(2.0 * np.pi * np.mean(residual**2)) + 1.0)
+        assert model.log_likelihood_ == pytest.approx(by_hand, rel=1e-9)
+    two = clone(estimator).set_params(n_experts=2, n_init=1, random_state=0).fit(X, y)
+    assert complexity_of(model_row(two), "conditional") == two.n_parameters_
+
+
+def test_two_outputs_and_a_dropped_column_are_counted_right(ethanol):
+    X, y = ethanol
+    X, Y = np.column_stack([X, X.sum(axis=1)]), np.column_stack([y, np.sqrt(y)])
+    for estimator in (GaussianGatedMoERegressor(1, noise_covariance="full"), MoERegressor(1, gate="gaussian")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = estimator.fit(X, Y)
+        # two kept columns and the intercept for each output, and the covariance that the model has
+        covariance = model.n_parameters_ - 2 * 3 - 2 - 3
+        assert complexity_of(model_row(model), "conditional") == 2 * 3 + covariance
+
+
+@pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
+def test_the_slope_column_and_the_file_take_the_same_complexity(npreg, tmp_path):
+    estimator = GaussianGatedMoERegressor(noise_covariance="full", n_init=1, max_iter=200, random_state=0)
+    grid = {"n_experts": range(1, 13)}
+    selector = MoESelector(estimator, grid, "slope", resume=tmp_path / "grid.jsonl")
+    first = clone(selector).fit(*npreg)
+    again = clone(selector).fit(*npreg)
+    for found in (first, again):
+        assert found.slope_.table.complexity[0] == 3 and found.results_["n_parameters"][0] == 5
+        assert "n_conditional" not in found.results_
+        row = found.results_.iloc[0]
+        assert row["slope"] == pytest.approx(2.0 * (3 * found.slope_.kappa_opt - row["log_likelihood"]), rel=1e-12)
+    joint = clone(selector).set_params(contrast="joint").fit(*npreg)
+    assert joint.slope_.table.complexity[0] == 5

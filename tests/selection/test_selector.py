@@ -10,7 +10,7 @@ from sklearn.base import clone, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 
-from classicmoe import Batches, MoERegressor, MoESelector, load
+from classicmoe import Batches, GaussianGatedMoERegressor, MoERegressor, MoESelector, load
 from classicmoe.exceptions import (
     ConfigurationError,
     DataError,
@@ -191,6 +191,23 @@ def test_bad_data_are_reported_once_before_any_fit(ethanol_frame, ethanol, monke
         selector.fit(X, y, data=ethanol_frame)
 
 
+def test_bad_rows_are_refused_before_any_fit_of_a_gaussian_gate(ethanol, ethanol_frame, monkeypatch):
+    monkeypatch.setattr(search, "run_trials", None)
+    X, y = ethanol
+    holed = np.where(np.arange(88)[:, None] == 5, np.nan, X)
+    grid = {"noise_covariance": ["diag", "full"]}
+    for estimator, table, response in (
+        (GaussianGatedMoERegressor(noise_covariance="full"), holed, y),
+        (GaussianGatedMoERegressor(), X, np.where(np.arange(88) == 5, np.nan, y)),
+    ):
+        with pytest.raises(MissingValuesError):
+            MoESelector(estimator, grid).fit(table, response)
+    with pytest.raises(WeightError, match="negative"):
+        MoESelector(GaussianGatedMoERegressor()).fit(X, y, sample_weight=-np.ones(88))
+    with pytest.raises(ConfigurationError, match="GaussianGatedMoERegressor takes no formula"):
+        MoESelector(GaussianGatedMoERegressor()).fit("NOx ~ E", data=ethanol_frame)
+
+
 def test_a_missing_value_is_an_error_even_if_only_one_model_uses_its_column(ethanol_frame, monkeypatch):
     monkeypatch.setattr(search, "run_trials", None)
     holed = ethanol_frame.copy()
@@ -266,13 +283,14 @@ def test_progress_lines_and_callback(ethanol, quick, capsys):
     MoESelector(quick, grid, verbose=1, callback=lambda *call: told.append(call)).fit(*ethanol)
     out, err = capsys.readouterr()
     assert out == ""
-    first, second = err.splitlines()
-    assert first.startswith("1/2  n_experts=1: bic 287.6, OK")
-    assert second.startswith("2/2  n_experts=2: bic 55.2")
-    assert [(done, total, row["n_experts"]) for done, total, row, _ in told] == [(1, 2, 1), (2, 2, 2)]
-    # One of 1 + 4 * 6 parts of the work is done after the first model.
-    assert told[0][3] == pytest.approx(24 * told[0][2]["seconds"], rel=0.5)
-    assert told[1][3] == 0.0
+    first, second, third = err.splitlines()
+    assert first.startswith("1/3  n_experts=1: bic 287.6, OK")
+    assert second.startswith("2/3  n_experts=2: bic 55.2")
+    assert third.startswith("3/3  n_experts=2, from splits: bic 55.2")
+    assert [(done, total, row["n_experts"]) for done, total, row, _ in told] == [(1, 3, 1), (2, 3, 2), (3, 3, 2)]
+    # One of 1 + 4 * 6 + 4 * 4 parts of the work is done after the first model.
+    assert told[0][3] == pytest.approx(40 * told[0][2]["seconds"], rel=0.5)
+    assert told[2][3] == 0.0
 
 
 def test_results_can_be_written_as_csv(fitted):

@@ -34,12 +34,15 @@ class SlopeHeuristic:
         Those of the jump.
     warnings : tuple of str
         What speaks against the answers; each sentence once.
+    remarks : tuple of str
+        What is worth knowing about the models and does not speak against the answers.
     table : ModelTable
     """
 
     jump: DimensionJump
     ddse: SlopeEstimate
     warnings: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def selected(self) -> int:  # noqa: D102  (in the list of attributes)
@@ -67,7 +70,7 @@ class SlopeHeuristic:
         head = f"slope heuristic: {count_text(len(self.table), 'model')} of complexity {c.min():g} to {c.max():g}"
         lines = [head, "", *self.jump.answer_lines(), *self.jump.path_lines(), ""]
         lines += [*self.ddse.answer_lines(), *self.ddse.plateau_lines(), "", HALF]
-        return Summary("\n".join([*lines, *cautions(self.warnings if warnings else ())]))
+        return Summary("\n".join([*lines, *self.remarks, *cautions(self.warnings if warnings else ())]))
 
     def __str__(self) -> str:
         return str(self.summary())

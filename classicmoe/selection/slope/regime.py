@@ -30,7 +30,7 @@ def about_table(table: ModelTable) -> list[str]:
     rises = np.diff(table.contrast)
     # Maxima that are equal but for rounding are no rise.
     up = np.flatnonzero(rises > 1e-9 * max(np.ptp(table.contrast), np.finfo(np.float64).tiny))
-    if len(up):
+    if table.nested and len(up):
         worst = up[np.argmax(rises[up])]
         said.append(
             f"The contrast rises with the complexity at {len(up)} of {len(rises)} steps, most from {table.say(worst)} "

@@ -35,6 +35,8 @@ class ModelTable:
         Rows of the user's table that were left out: a value is missing or infinite.
     merged : array of int
         Rows that gave way to a better model of the same shape.
+    nested : bool
+        Whether every model contains the smaller ones, so that its contrast should not be above theirs.
     """
 
     rows: Rows
@@ -44,6 +46,7 @@ class ModelTable:
     names: tuple[str, ...]
     dropped: Rows
     merged: Rows
+    nested: bool = True
 
     def __len__(self) -> int:
         return len(self.rows)
