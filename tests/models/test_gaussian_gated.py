@@ -171,7 +171,7 @@ def test_maps_are_mutual_inverses():
     for found, true in (
         (back.mean, joint.center), (back.covariance, S), (back.coef, joint.slope), (back.intercept, joint.intercept)
     ):  # fmt: skip
-        assert np.allclose(found, true, rtol=1e-11, atol=1e-12)
+        assert np.allclose(found, true, rtol=1e-12, atol=1e-12)
 
 
 def test_densities_integrate_to_one_and_means_agree_with_quadrature():
