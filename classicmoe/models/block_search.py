@@ -16,7 +16,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,13 +35,11 @@ from classicmoe.em.status import Status
 from classicmoe.em.threads import one_native_thread
 from classicmoe.exceptions import NoBlocksWarning
 from classicmoe.gates import GaussianGate
+from classicmoe.models.gaussian_terms import Asked, Fitted
 from classicmoe.models.inverse_regression import InverseExpert
 from classicmoe.models.partitions import align, block_sizes, partition_path, spread
 
-if TYPE_CHECKING:
-    from classicmoe.models.gaussian_fit import Asked, Fitted
-
-    Fitter = Callable[[Asked, Any], Fitted]  # fits a structure of the noise
+Fitter = Callable[[Asked, Any], Fitted]  # fits a structure of the noise
 
 MOST = 40  # partitions of a long path that are fitted in one round
 

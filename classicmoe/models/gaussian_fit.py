@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,7 @@ from classicmoe.contracts import Array, Response
 from classicmoe.covariances import Block, Dense
 from classicmoe.covariances.linear import GaussianParameters
 from classicmoe.em.evaluate import Evaluator, Totals, raw_design
-from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
-from classicmoe.em.sample import Sample
 from classicmoe.em.source import Source
 from classicmoe.em.survey import Dependence, Survey, View, survey
 from classicmoe.exceptions import DataError, TooFewRowsError
@@ -21,7 +19,8 @@ from classicmoe.experts import GaussianExpert
 from classicmoe.gates import GaussianGate
 from classicmoe.gates.gaussian import GaussianGateParameters
 from classicmoe.models.block_search import search_blocks
-from classicmoe.models.fitting import Plan, Result, fit_mixture
+from classicmoe.models.fitting import Plan, fit_mixture
+from classicmoe.models.gaussian_terms import Asked, Fitted
 from classicmoe.models.inverse_regression import (
     ForwardExpert,
     ForwardGate,
@@ -38,33 +37,6 @@ from classicmoe.models.rows import Rows
 from classicmoe.models.swapped import chunk_rows, swapped, varying_columns
 
 MANY = 500  # columns above which dependences are not looked for beside latent factors
-
-
-class Asked(NamedTuple):
-    """What is to be fitted and how."""
-
-    n_experts: int
-    noise: str
-    n_latent: int
-    blocks: Any
-    control: Control
-    seeds: list[np.random.SeedSequence]
-    n_refine: int | None
-    init: Any
-    warm: Joint | None
-    n_workers: int
-    sample: Sample | None = None  # of the rows turned round, from an earlier fit
-
-
-class Fitted(NamedTuple):
-    """A fit in the user's units, experts in canonical order; sums are of the forward law on the training rows."""
-
-    result: Result
-    structure: Any
-    joint: Joint
-    kept: NDArray[np.intp]
-    totals: Totals
-    path: list[dict[str, Any]] | None = None  # of the partitions that were compared, where blocks were chosen
 
 
 def fit_inverse(rows: Rows, asked: Asked) -> Fitted:

@@ -8,7 +8,7 @@ import numpy as np
 
 from classicmoe.contracts import Array, Response
 from classicmoe.exceptions import ModelFileError
-from classicmoe.models.gaussian_fit import Fitted
+from classicmoe.models.gaussian_terms import Fitted
 from classicmoe.models.inverse_regression import Joint, forward
 from classicmoe.models.noise import NOISE, noise_attributes, noise_parameters, redundant
 from classicmoe.models.publishing import publish_columns, publish_outcome
