@@ -99,7 +99,7 @@ class Block(Protocol):
         """Return a reusable (rows, m) array."""
         ...
 
-    def once(self, name: str, params: Parameters, compute: Callable[[], Array]) -> Array:
+    def once(self, name: str, params: Parameters, compute: Callable[[], T]) -> T:
         """Return ``compute()``, computed once for this block and these parameters."""
         ...
 

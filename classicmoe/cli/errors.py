@@ -68,22 +68,22 @@ def _code(error: Exception) -> tuple[int, str]:
     return USAGE, "usage"
 
 
-class FittedModels(NamedTuple):
-    """The table of models of a run that ends with an error all the same: as text and as records."""
+class TableThenError(Exception):
+    """A run that ends with an error after models were fitted: their table is printed with the error.
 
-    text: str
-    rows: list[dict[str, Any]]
+    ``text`` and ``rows`` are the table for people and for programs; ``error`` is what ended the run.
+    """
 
-
-def carry_table(error: Exception, text: str, rows: list[dict[str, Any]]) -> None:
-    """Let an error carry the table of models that were fitted before it, so that it is printed with the error."""
-    error.fitted_models = FittedModels(text, rows)  # type: ignore[attr-defined]  # for this module only
+    def __init__(self, error: Exception, text: str, rows: list[dict[str, Any]]):
+        super().__init__(str(error))
+        self.error, self.text, self.rows = error, text, rows
 
 
 def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Print an exception: text on stderr and, with ``--json``, an object on stdout; return the exit code."""
+    fitted = error if isinstance(error, TableThenError) else None
+    error = error if fitted is None else fitted.error
     failure = classify(error)
-    fitted: FittedModels | None = getattr(error, "fitted_models", None)
     if as_json:
         from classicmoe.cli.output import write_json
 

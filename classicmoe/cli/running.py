@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from classicmoe.cli.errors import INTERRUPTED, UNTRUSTED, carry_table
+from classicmoe.cli.errors import INTERRUPTED, UNTRUSTED, TableThenError
 from classicmoe.cli.output import Console, write_json
 from classicmoe.cli.progress import progress
 from classicmoe.cli.study import Study
@@ -98,8 +98,8 @@ def run_selection(
     ------
     NoAdmissibleModelError
         None could be fitted.
-    TooFewModelsError
-        Too few count for the slope heuristic; the error carries the table of those that were fitted.
+    TableThenError
+        Too few count for the slope heuristic; those that were fitted are printed.
     """
     from classicmoe.selection.selector import MoESelector
 
@@ -121,7 +121,8 @@ def run_selection(
                 raise
         except TooFewModelsError as error:
             if hasattr(selector, "results_"):  # what was fitted is worth seeing
-                carry_table(error, for_command_line(selector.summary()), selector.results_.to_dict(orient="records"))
+                rows = selector.results_.to_dict(orient="records")
+                raise TableThenError(error, for_command_line(selector.summary()), rows) from error
             raise
     if criterion == "slope":
         settings = settings | {"contrast": contrast}

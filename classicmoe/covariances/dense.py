@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from classicmoe import kernels
 from classicmoe.contracts import Array
 from classicmoe.covariances.sharing import (
-    LOG_2PI,
     Scale,
+    invert_factors,
+    log_constants,
     log_coordinates,
     pool,
     real_coordinates,
@@ -57,17 +58,16 @@ class Dense:
 
     def log_density(self, params: DenseParameters, y: Array, residual: Array, out: Array) -> None:
         """Turn means into residuals (K * q, m) in place and write the log-densities (K, m)."""
-        q = params.factor.shape[1]
-        whitener = np.linalg.inv(params.factor) if q > 1 else 1.0 / params.factor
-        constant = np.log(whitener[:, np.arange(q), np.arange(q)]).sum(axis=1) - 0.5 * q * LOG_2PI
+        n_experts, q, _ = params.factor.shape
+        whitener, constant = invert_factors(params.factor), log_constants(params.factor)
         if q == 1:
             kernels.gaussian.log_density(y, residual, whitener, constant, out)
             return
         kernels.gaussian.subtract(y, residual)
-        white = np.empty((q, residual.shape[1]))
-        for k in range(len(constant)):
-            np.dot(whitener[k], residual[k * q : (k + 1) * q], out=white)
-            kernels.gaussian.minus_half_square(white, constant[k], out[k])
+        white = np.empty(residual.shape)
+        for k in range(n_experts):
+            np.dot(whitener[k], residual[k * q : (k + 1) * q], out=white[k * q : (k + 1) * q])
+        kernels.whitened.minus_half_squares(white, constant, out)
 
     def statistics(self, params: DenseParameters, residual: Array, resp: Array, rows: Array | None) -> DenseStatistics:
         """Return the scatter; ``rows`` (K * q, m), if given, receives the residuals times responsibilities."""
@@ -99,7 +99,7 @@ class Dense:
 
     def precision_times(self, params: DenseParameters, right: Array) -> Array:
         """Return Sigma_k^-1 right_k for right (..., K, q, p)."""
-        inverse = np.linalg.inv(params.factor)
+        inverse = invert_factors(params.factor)
         return (inverse.transpose(0, 2, 1) @ inverse) @ right
 
     def score(self, params: DenseParameters, statistics: DenseStatistics, mass: Array) -> Array:
@@ -181,7 +181,7 @@ def _above_floor(covariance: Array, floor: float) -> Array:
 
 def _factor_score(factor: Array, scatter: Array, mass: Array) -> Array:
     """Return the derivative in log-Cholesky coordinates for (..., K, q, q) scatters."""
-    inverse = np.linalg.inv(factor)
+    inverse = invert_factors(factor)
     precision = inverse.transpose(0, 2, 1) @ inverse
     by_factor = precision @ scatter @ inverse.transpose(0, 2, 1)
     diagonal = np.arange(factor.shape[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from classicmoe.contracts import Array
 
@@ -28,6 +29,21 @@ def share_free(entries: Array, scale: Scale, is_score: bool) -> Array:
 def spread_free(free: Array, n_experts: int) -> Array:
     """Turn (1 or K, n) free coordinates into (K, n)."""
     return np.broadcast_to(free, (n_experts, free.shape[1]))
+
+
+def invert_factors(factor: Array) -> Array:
+    """Return the inverses of lower triangular matrices (K, q, q).
+
+    A general inverse exchanges rows and can lose the sign of a tiny pivot, which extrapolations do propose.
+    """
+    eye = np.eye(factor.shape[-1])
+    return np.array([solve_triangular(own, eye, lower=True) for own in factor])
+
+
+def log_constants(factor: Array) -> Array:
+    """Return the constants of Gaussian log-densities with covariances L L', (K,)."""
+    q = factor.shape[-1]
+    return np.asarray(-np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1) - 0.5 * q * LOG_2PI)
 
 
 def log_coordinates(scale: Array) -> Array:

@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from classicmoe import kernels
 from classicmoe.contracts import Array, Block
-from classicmoe.covariances.sharing import LOG_2PI
+from classicmoe.covariances.sharing import invert_factors, log_constants
 
 BLAS = 40  # columns and outputs from which matrix products beat sums over pairs
 
@@ -24,11 +23,7 @@ def log_density(params: Any, block: Block, white: Array, out: Array) -> None:
     """Write whitened residuals (K * q, m) and log-densities (K, m); params have ``coef`` and ``noise.factor``."""
 
     def prepare() -> tuple[Array, Array]:
-        q = params.coef.shape[1]
-        factor = params.noise.factor
-        # A general inverse exchanges rows and can lose the sign of a tiny pivot, which extrapolations do propose.
-        whitener = np.array([solve_triangular(own, np.eye(q), lower=True) for own in factor])
-        constant = -np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1) - 0.5 * q * LOG_2PI
+        whitener, constant = invert_factors(params.noise.factor), log_constants(params.noise.factor)
         product = np.concatenate([-whitener @ params.coef, whitener], axis=2)
         return product.reshape(-1, product.shape[2]), constant
 

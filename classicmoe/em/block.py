@@ -28,7 +28,7 @@ class RowBlock:
         self._rows = rows
         self._buffers: dict[str, Array] = {}
         self._views: dict[str, Array] = {}
-        self._done: dict[str, tuple[Parameters, Array]] = {}
+        self._done: dict[str, tuple[Parameters, Any]] = {}
         self._prepared: dict[str, tuple[Parameters, Any]] = {}
         self.m = 0
 
@@ -78,7 +78,7 @@ class RowBlock:
             buffer = self._buffers[name] = np.empty(rows * self._rows)
         return buffer[: rows * self.m].reshape(rows, self.m)
 
-    def once(self, name: str, params: Parameters, compute: Callable[[], Array]) -> Array:
+    def once(self, name: str, params: Parameters, compute: Callable[[], T]) -> T:
         """Return ``compute()``, computed once for this chunk and these parameters."""
         return _remembered(self._done, name, params, compute)
 

@@ -39,7 +39,6 @@ def warmup() -> float:
         kernels.gaussian.log_density(np.zeros((1, m)), a.copy(), whitener, np.zeros(n_experts), np.empty_like(a))
         kernels.gaussian.residual_rows(a, b, np.zeros((n_experts, 1, 1)), np.empty_like(a))
         kernels.gaussian.subtract(np.zeros((1, m)), a.copy())
-        kernels.gaussian.minus_half_square(a.copy(), 0.0, np.empty(m))
         kernels.whitened.minus_half_squares(a.copy(), np.zeros(n_experts), np.empty_like(a))
         kernels.whitened.add_moments(a, np.ones((2, m)), b, np.zeros((n_experts, 4, 4)))
         unit, square = np.ones((n_experts, 1)), np.zeros((n_experts, 1))

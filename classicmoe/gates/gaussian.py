@@ -61,7 +61,7 @@ class _ColumnsAsResponse:
     def scratch(self, name: str, rows: int) -> Array:
         return self._block.scratch("gate " + name, rows)
 
-    def once(self, name: str, params: Any, compute: Callable[[], Array]) -> Array:
+    def once(self, name: str, params: Any, compute: Callable[[], T]) -> T:
         return self._block.once("gate " + name, params, compute)
 
     def prepared(self, name: str, params: Any, compute: Callable[[], T]) -> T:

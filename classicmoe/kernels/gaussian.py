@@ -30,17 +30,6 @@ def subtract(y, residual):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def minus_half_square(white, constant, out):
-    """Write constant - |white_r|^2 / 2 of the columns of white (q, m) to out (m,)."""
-    q, m = white.shape
-    for r in range(m):
-        out[r] = constant
-    for j in range(q):
-        for r in range(m):
-            out[r] -= 0.5 * white[j, r] * white[j, r]
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def residual_rows(resp, residual, scatter, out):
     """Write resp_k * residual_kj to ``out`` (K * q, m) and add sum_r resp_k r_ki r_kj to ``scatter`` (K, q, q)."""
     n_experts, m = resp.shape

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from classicmoe.contracts import Array, Response
+from classicmoe.covariances import Dense, Factor
 from classicmoe.distributions.gaussian import GaussianComponents, JointGaussianComponents
 from classicmoe.em.evaluate import Evaluator, raw_design
 from classicmoe.em.mixture import Mixture, MixtureParameters
@@ -26,7 +27,7 @@ from classicmoe.models.inverse_regression import (
     inverse_law,
     row_components,
 )
-from classicmoe.models.noise import DENSE, NOISE, fitted_structure, noise_structure
+from classicmoe.models.noise import NOISE, fitted_structure, noise_structure
 from classicmoe.models.partitions import block_names
 from classicmoe.models.response import check_response
 from classicmoe.models.swapped import chunk_rows
@@ -148,8 +149,9 @@ class JointLawRegressor(BaseMoERegressor):
 
         Other noise restricts that regression, and how many parameters of the joint law it takes is not known: None.
         """
-        q, d = self.n_outputs_, len(self.gate_kept_)
-        if self._k > 1 or self.n_latent or not (self.noise_covariance in DENSE or d == 1):
+        q, d, structure = self.n_outputs_, len(self.gate_kept_), self._structure
+        free = isinstance(structure, Dense) or (d == 1 and not isinstance(structure, Factor))
+        if self._k > 1 or not free:
             return None
         return q * (d + 1) + q * (q + 1) // 2
 

@@ -78,6 +78,7 @@ def check_arrays(estimator: Any) -> None:
     """Refuse arrays of a model file whose shapes do not fit each other."""
     k, q, d = len(estimator.expert_mass_), estimator.n_outputs_, len(estimator.gate_kept_)
     each = (k,) if q == 1 else (k, q)
+    loadings = getattr(estimator, "latent_loadings_", None)
     wanted: dict[str, tuple[int, ...]] = {
         "gate_weights_": (k,),
         "gate_means_": (k, d),
@@ -93,7 +94,7 @@ def check_arrays(estimator: Any) -> None:
         "noise_variances_": (k, d),
         "noise_covariances_": (k, d, d),
         "block_labels_": (k, d),
-        "latent_loadings_": (k, d, estimator.n_latent),
+        "latent_loadings_": (k, d, 0 if loadings is None else loadings.shape[-1]),
     }
     for name, shape in wanted.items():
         found: Array | None = getattr(estimator, name, None)

@@ -106,8 +106,7 @@ class ForwardView:
 
     def state(self, params: ForwardParameters, block: Block) -> _State:
         """Return densities of x and means of y for a block."""
-        # What a block keeps is typed as an array; here it is several at once.
-        return block.once("forward", params, lambda: self._compute(params, block))  # type: ignore[return-value, arg-type]
+        return block.once("forward", params, lambda: self._compute(params, block))
 
     def _compute(self, params: ForwardParameters, block: Block) -> _State:
         joint, forward = params

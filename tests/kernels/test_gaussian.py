@@ -24,8 +24,8 @@ def test_log_density_and_residuals(n_experts, q, m):
         kernels.gaussian.log_density(y, residual, whitener, constant, out)
     else:
         kernels.gaussian.subtract(y, residual)
-        for k in range(n_experts):
-            kernels.gaussian.minus_half_square(whitener[k] @ residual[k * q : (k + 1) * q], constant[k], out[k])
+        white = (whitener @ residual.reshape(n_experts, q, m)).reshape(-1, m)
+        kernels.whitened.minus_half_squares(white, constant, out)
     expected = [
         [multivariate_normal.logpdf(y[:, r], means[k, :, r], covariances[k]) for r in range(m)]
         for k in range(n_experts)
