@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from classicmoe import kernels
 from classicmoe.contracts import Array
 from classicmoe.em.block import RowBlock
 from classicmoe.em.source import ArraySource, Chunk, Source
@@ -42,7 +43,8 @@ def draw_sample(source: Source, survey: Survey, size: int = SAMPLE_ROWS) -> Samp
         for chunk in task:
             widths = [part.shape[1] for part in (*chunk.tables, chunk.y)]
             weight = np.ones(len(chunk.y)) if chunk.weight is None else np.asarray(chunk.weight, float)
-            values = np.hstack([*chunk.tables, chunk.y]).astype(float) + 0.0  # -0.0 and 0.0 are one value
+            values = np.hstack([*chunk.tables, chunk.y], dtype=float)
+            values += 0.0  # -0.0 and 0.0 are one value
             values[np.isnan(values)] = np.nan  # and so are all kinds of NaN
             lowest.add(values, weight)
     rows, weight, distinct = lowest.rows_in_order()
@@ -65,7 +67,7 @@ class _Lowest:
         self.n_held = 0
 
     def add(self, rows: Array, weight: Array) -> None:
-        keys = _hash(rows)
+        keys = kernels.rows.hash_rows(rows.view(np.uint64), np.empty(len(rows), np.uint64))
         low = np.flatnonzero((keys <= self.limit) & (weight > 0.0))
         self.held.append((keys[low], rows[low], weight[low]))
         self.n_held += len(low)
@@ -85,21 +87,19 @@ class _Lowest:
         """Return the rows in lexicographic order, their weights and the number of distinct rows that were added."""
         self._merge()
         _, rows, weight = self.held[0]
-        order = np.lexsort(rows.T[::-1])
+        order = _in_order(rows)
         # Below the limit lies the share limit / LARGEST of all hashes, evenly spread.
         distinct = len(rows) if self.limit == LARGEST else (len(rows) - 1) * (float(LARGEST) / float(self.limit))
         return rows[order], weight[order], distinct
 
 
-def _hash(rows: Array) -> NDArray[np.uint64]:
-    """Mix the bits of each row's values (the finaliser of splitmix64 after every column)."""
+def _in_order(rows: Array) -> NDArray[np.intp]:
+    """Return the lexicographic order of distinct rows; of many columns the first few decide it."""
     bits = rows.view(np.uint64)
-    mixed = np.full(len(rows), 0x9E3779B97F4A7C15, np.uint64)
-    for column in bits.T:
-        mixed ^= column
-        mixed ^= mixed >> np.uint64(30)
-        mixed *= np.uint64(0xBF58476D1CE4E5B9)
-        mixed ^= mixed >> np.uint64(27)
-        mixed *= np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(31)
-    return mixed
+    width = 4
+    while True:
+        order = np.lexsort(rows[:, :width].T[::-1])
+        lead = bits[order, :width]
+        if width >= rows.shape[1] or (lead[1:] != lead[:-1]).any(axis=1).all():
+            return order
+        width *= 4

@@ -31,6 +31,7 @@ def warmup() -> float:
         kernels.mixture.weighted_sum(row, row, row)
         kernels.softmax.shift(a, row)
         kernels.softmax.normalise(a, b, np.ones(m), np.zeros(m))
+        kernels.rows.hash_rows(np.zeros((m, 2), np.uint64), np.empty(m, np.uint64))
         kernels.rows.load(np.ones((m, 2)), np.zeros(2), np.ones(2), np.empty((2, m)))
         kernels.softmax.gradient_rows(a, b, row, np.empty_like(a))
         kernels.softmax.curvature_rows(a, row, np.empty((1, m)))

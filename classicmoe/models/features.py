@@ -73,7 +73,8 @@ class FeatureMap:
         kind, what = plan_of(spec, coder.names_in)
         if kind == "columns":
             columns = np.arange(len(coder.names_out)) if what is None else _indices(what, coder)
-            sources = dict.fromkeys(coder.names_in[coder.sources[j]] for j in columns)
+            names = coder.names_in
+            sources = dict.fromkeys(names[coder.sources[j]] for j in columns)
             return cls("columns", [coder.names_out[j] for j in columns], list(sources), columns.astype(np.intp))
         if coded is None and not coder.from_frame:
             coded = coder.transform(X)

@@ -36,6 +36,14 @@ def test_copies_order_and_weights_give_the_same_rows():
     assert np.array_equal(expected, np.column_stack([distinct, counts]))
 
 
+def test_rows_are_in_lexicographic_order_whatever_the_number_of_columns():
+    X = np.random.default_rng(0).integers(0, 2, (300, 40)).astype(float)  # the first 16 columns decide nothing
+    X[:, :16] = X[:, :1]
+    drawn = rows(sample(X, np.zeros(300)))
+    distinct, counts = np.unique(np.column_stack([X, np.zeros(300)]), axis=0, return_counts=True)
+    assert np.array_equal(drawn, np.column_stack([distinct, counts]))
+
+
 def test_minus_zero_is_zero():
     drawn = sample(np.array([[0.0], [-0.0], [1.0]]), np.array([2.0, 2.0, 3.0]))
     assert drawn.weight.tolist() == [2.0, 1.0]

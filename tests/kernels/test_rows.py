@@ -24,3 +24,14 @@ def test_strided_and_read_only_tables():
     out = np.empty((4, 100))
     kernels.rows.load(table, np.zeros(4), np.ones(4), out)
     assert np.array_equal(out, table.T)
+
+
+def test_keys_mix_all_bits_of_a_row():
+    bits = np.random.default_rng(0).integers(0, 2**63, (50, 7)).astype(np.uint64)
+    mixed = np.full(50, 0x9E3779B97F4A7C15, np.uint64)
+    for column in bits.T:
+        mixed ^= column
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    assert np.array_equal(kernels.rows.hash_rows(bits, np.empty(50, np.uint64)), mixed)
