@@ -1,6 +1,6 @@
 """A small stand-in for the rows on which starts are made and short runs are run.
 
-At most 20 000 distinct rows with the weight of all their copies. Which ones is decided by a hash of a row's own
+At most 20 000 distinct rows (fewer of more than 200 columns) with the weight of all their copies. Which ones is decided by a hash of a row's own
 values, so that a weight of k, k copies of a row and any order of the rows give the same sample, whatever their number.
 """
 
@@ -18,6 +18,8 @@ from classicmoe.em.source import ArraySource, Chunk, Source
 from classicmoe.em.survey import Survey
 
 SAMPLE_ROWS = 20_000
+SAMPLE_VALUES = 4_000_000  # of many columns a sample has fewer rows,
+FEWEST_ROWS = 2_000  # but not fewer than these
 LARGEST = np.iinfo(np.uint64).max
 
 
@@ -35,9 +37,10 @@ class Sample(NamedTuple):
         return len(self.weight)
 
 
-def draw_sample(source: Source, survey: Survey, size: int = SAMPLE_ROWS) -> Sample:
+def draw_sample(source: Source, survey: Survey, size: int | None = None) -> Sample:
     """Draw the sample in one pass over the rows."""
-    lowest = _Lowest(size)
+    width = survey.gate_design.width + survey.expert_design.width + len(survey.response.center)
+    lowest = _Lowest(size or int(np.clip(SAMPLE_VALUES // width, FEWEST_ROWS, SAMPLE_ROWS)))
     widths: list[int] = []
     for task in source.tasks():
         for chunk in task:
@@ -51,10 +54,10 @@ def draw_sample(source: Source, survey: Survey, size: int = SAMPLE_ROWS) -> Samp
     if distinct > len(rows):
         weight *= survey.ground.weight / weight.sum()
     *tables, y = (np.ascontiguousarray(part) for part in np.split(rows, np.cumsum(widths[:-1]), axis=1))
-    merged = ArraySource(tuple(tables), y, weight, chunk_rows=len(rows))
+    merged = ArraySource(tuple(tables), y, weight, source.chunk_rows)
     block = RowBlock(survey.gate_design, survey.expert_design, survey.response, len(rows))
     block.load(Chunk(merged.tables, merged.y, weight))
-    return Sample(ArraySource(merged.tables, merged.y, weight), block, weight, distinct)
+    return Sample(merged, block, weight, distinct)
 
 
 class _Lowest:

@@ -194,7 +194,8 @@ class ColumnCoder:
         values = check_array_input(X, self.owner)
         self._check_width(values.shape[1])
         if not self.from_frame:
-            some = None if len(self.columns) == self.n_features_in_ else [self.names_in.index(c) for c in self.columns]
+            names = self.names_in
+            some = None if len(self.columns) == len(names) else [names.index(column) for column in self.columns]
             return finite(values, self.columns, some, self.keep_missing)
         if self.levels:
             raise ColumnError(
