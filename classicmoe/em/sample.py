@@ -1,7 +1,8 @@
 """A small stand-in for the rows on which starts are made and short runs are run.
 
-At most 20 000 distinct rows (fewer of more than 200 columns) with the weight of all their copies. Which ones is decided by a hash of a row's own
-values, so that a weight of k, k copies of a row and any order of the rows give the same sample, whatever their number.
+At most 20 000 distinct rows (fewer of more than 200 columns) with the weight of all their copies. Which ones is decided
+by a hash of a row's own values, so that a weight of k, k copies of a row and any order of the rows give the same
+sample, whatever their number.
 """
 
 from __future__ import annotations
