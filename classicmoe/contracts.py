@@ -11,15 +11,16 @@ Scales: inside the engine columns are centred and scaled and responses standardi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
+Scaling = Literal["standard", "robust", "none"]
 Array = NDArray[np.floating[Any]]  # float64; NumPy types what linear algebra returns no closer than this
-Step = Literal["full", "half", "safe"]
+Step = Literal["full", "half", "tenth", "hundredth", "safe"]
+SHARE: dict[Step, float] = {"full": 1.0, "half": 0.5, "tenth": 0.1, "hundredth": 0.01, "safe": 0.0}
 Parameters = Any  # a NamedTuple of arrays, expert axis first
 Statistics = Any  # a NamedTuple of arrays, each a sum over rows
 
@@ -71,8 +72,9 @@ class Ground(NamedTuple):
     ``gate_gram`` (p_gate, p_gate), ``expert_gram`` (p_expert, p_expert), ``expert_cross`` (q, p_expert) and
     ``response_gram`` (q, q) are weighted cross products of the scaled columns and responses; the last is None for
     experts that only ask for its diagonal ``response_squares`` (q,). ``response_weight`` (q,) is the weight of the
-    rows in which the output is not missing. ``floor`` is the lowest variance an expert may
-    have, in units of the (standardised) response.
+    rows in which the output is not missing. ``floor`` is the lowest variance an expert may have, in units of the
+    (standardised) response. ``response_mean`` (q,) and ``response_variance`` (q,) are those of the response in the
+    engine's units; where rows have exposures the mean is total response over total exposure.
     """
 
     rows: int
@@ -84,6 +86,8 @@ class Ground(NamedTuple):
     response_gram: Array | None
     response_weight: Array
     floor: float
+    response_mean: Array
+    response_variance: Array
 
 
 class Block(Protocol):
@@ -94,6 +98,8 @@ class Block(Protocol):
     y: Array  # (q, m)
     stacked: Array  # (p_expert + q, m), expert_columns above y
     weight: Array  # (m,)
+    offset: Array | None  # (m,), added to every expert's linear predictor
+    exposure: Array | None  # (m,)
 
     def scratch(self, name: str, rows: int) -> Array:
         """Return a reusable (rows, m) array."""
@@ -201,13 +207,21 @@ class Gate(Protocol):
 class Expert(Protocol):
     """p(y | x, expert); the methods it shares with a gate mean the same.
 
-    ``one_unit`` says that the family is one of outputs in the same unit, so that all are scaled alike;
-    ``diagonal_only`` that it needs no cross products of outputs; ``tolerates_missing`` that entries of y may be NaN.
+    ``scaling`` says how the engine scales the response: by mean and standard deviation, by median and median
+    deviation, or not at all (counts). ``one_unit`` says that the family is one of outputs in the same unit, so that
+    all are scaled alike; ``diagonal_only`` that it needs no cross products of outputs; ``tolerates_missing`` that
+    entries of y may be NaN; ``damped`` that its full step may be too long, so that smaller ones are worth a pass.
     """
 
+    scaling: Scaling
     one_unit: bool
     diagonal_only: bool
     tolerates_missing: bool
+    damped: bool
+
+    def working(self, y: Array) -> Array:
+        """Return responses (q, m) as starts see them: on a scale on which they are roughly symmetric."""
+        ...
 
     def start(self, n_experts: int, ground: Ground) -> Parameters:
         """Return the pooled fit, the same for all experts."""
@@ -215,6 +229,10 @@ class Expert(Protocol):
 
     def log_density(self, params: Parameters, block: Block) -> Array:
         """Return log p(y | x, expert), (K, m)."""
+        ...
+
+    def location(self, params: Parameters, block: Block) -> Array:
+        """Return what with the parameters fixes the distribution of y given x and expert, (K, r, m)."""
         ...
 
     def mean(self, params: Parameters, block: Block) -> Array:
@@ -285,29 +303,10 @@ class Expert(Protocol):
         """Return what experts are put in order by, (n_keys, K), the first key first: their means where x is average."""
         ...
 
-    def conditional(self, params: Parameters, mean: Array) -> Any:
-        """Return the experts' distributions of y at means (n, K, q), as predictive distributions take them."""
+    def conditional(self, params: Parameters, location: Array, exposure: Array | None) -> Any:
+        """Return the distributions of y at locations (n, K, r) and exposures (n,), for predictive distributions."""
         ...
 
-
-@lru_cache(maxsize=256)
-def upper_triangle(width: int, above: int = 0) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the indices of an upper triangle; asked for in every update, and slow to make."""
-    i, j = np.triu_indices(width, above)
-    i.flags.writeable = j.flags.writeable = False
-    return i, j
-
-
-def unpack_symmetric(packed: Array, width: int) -> Array:
-    """Turn (..., width(width+1)/2) packed upper triangles into (..., width, width) symmetric matrices."""
-    i, j = upper_triangle(width)
-    full = np.empty((*packed.shape[:-1], width, width))
-    full[..., i, j] = packed
-    full[..., j, i] = packed
-    return full
-
-
-def pack_symmetric(full: Array) -> Array:
-    """Invert :func:`unpack_symmetric`."""
-    i, j = upper_triangle(full.shape[-1])
-    return full[..., i, j]
+    def shapes(self, n_experts: int, n_outputs: int, n_columns: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the fitted attributes, by name."""
+        ...

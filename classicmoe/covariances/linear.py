@@ -12,15 +12,16 @@ equations cost no accuracy.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe import kernels
-from classicmoe.contracts import Array, Block, Design, Ground, Response, Step, pack_symmetric, unpack_symmetric
+from classicmoe.contracts import Array, Block, Design, Ground, Response, Scaling, Step
 from classicmoe.covariances import whitened
 from classicmoe.covariances.dense import FEW, Dense, DenseStatistics
+from classicmoe.symmetric import pack_symmetric, unpack_symmetric
 
 SINGULAR = 1e-12  # share of a column's squares that is its own, below which it is rounding
 
@@ -45,6 +46,8 @@ class LinearGaussian:
     """Linear means and Gaussian noise; a subclass says which structure the covariance has."""
 
     structure: Any  # one of those in classicmoe.covariances
+    scaling: ClassVar[Scaling] = "standard"
+    damped: ClassVar[bool] = False  # every step is an exact maximum
 
     @property
     def diagonal_only(self) -> bool:
@@ -91,6 +94,14 @@ class LinearGaussian:
     def log_density(self, params: GaussianParameters, block: Block) -> Array:
         """Return log f_k(y | x), (K, m)."""
         return self._residual(params, block)[1]
+
+    def working(self, y: Array) -> Array:
+        """Return the responses as they are."""
+        return y
+
+    def location(self, params: GaussianParameters, block: Block) -> Array:
+        """Return the experts' means, (K, q, m)."""
+        return self.mean(params, block)
 
     def mean(self, params: GaussianParameters, block: Block) -> Array:
         """Return the experts' means, (K, q, m)."""

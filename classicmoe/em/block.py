@@ -51,8 +51,19 @@ class RowBlock:
             self._read(self._gate, chunk, empty, self.gate_columns)
         kernels.rows.load(chunk.y, self._response.center, self._per_unit, self.y)
         if empty is not None:
-            self.y[:, empty] = 0.0
+            self.y[:, empty] = 1.0  # every family has it in its support
+        self.offset = self._beside("offset", chunk.offset, empty, 0.0)
+        self.exposure = self._beside("exposure", chunk.exposure, empty, 1.0)
         return self
+
+    def _beside(self, name: str, values: Array | None, empty: np.ndarray | None, harmless: float) -> Array | None:
+        if values is None:
+            return None
+        out = self.scratch(name, 1)[0]
+        out[:] = values
+        if empty is not None:
+            out[empty] = harmless
+        return out
 
     def _read(self, reading: _Reading, chunk: Chunk, empty: np.ndarray | None, out: Array) -> None:
         design = reading.design

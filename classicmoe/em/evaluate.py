@@ -53,6 +53,12 @@ class Evaluator:
         """Return log p(expert | x), (n, K)."""
         return self.collect(source, n_experts, lambda block: self.mixture.gate_given_x(self.params, block)[0])
 
+    def locations(self, source: ArraySource, n_experts: int) -> Array:
+        """Return the experts' locations, (n, K, r)."""
+        expert, params = self.mixture.expert, self.params.expert
+        parts = [expert.location(params, block).reshape(-1, block.m) for block in self._blocks(source)]
+        return np.concatenate(parts, axis=1).T.reshape(source.n_rows, n_experts, -1)
+
     def means(self, source: ArraySource, n_experts: int) -> Array:
         """Return E[y | x, expert], (n, K, q)."""
         q = source.y.shape[1]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from classicmoe.contracts import Step
 from classicmoe.em.mixture import MixtureParameters
 from classicmoe.em.problem import Problem, Triple
 from classicmoe.em.squarem import Extrapolation
 from classicmoe.em.status import Status
 
-STEPS: tuple[Step, ...] = ("full", "half", "safe")
 WARM_UP = 6  # passes before anything is extrapolated: far from an optimum the map is not yet nearly linear
 FLAT_GRADIENT = 1e-10  # per unit of weight, standardised columns
 
@@ -114,7 +112,7 @@ class Climb:
     def _ascend(self, triple: Triple) -> Triple | None:
         """Take the first step, from bold to safe, that does not lower the objective by more than rounding."""
         slack = 1e-12 * (1.0 + abs(triple.objective))
-        for step in STEPS:
+        for step in self.problem.steps:
             if self.n_passes >= self.control.max_iter:
                 return None
             proposal = self._evaluate(self.problem.update(triple, step))

@@ -15,6 +15,9 @@ from classicmoe.em.passes import Workers
 from classicmoe.em.source import Chunk, Source
 from classicmoe.em.survey import Survey
 
+BOUNDED: tuple[Step, ...] = ("full", "half", "safe")
+DAMPED: tuple[Step, ...] = ("full", "half", "tenth", "hundredth", "safe")
+
 
 class Triple(NamedTuple):
     """Parameters, their statistics and their objective: one thing, from one pass."""
@@ -84,6 +87,11 @@ class Problem:
                 total = part if total is None else add_mixture_statistics(total, part)
         assert total is not None
         return total
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps to try in turn until one does not lower the objective."""
+        return DAMPED if self.mixture.expert.damped else BOUNDED
 
     def update(self, triple: Triple, step: Step = "full") -> MixtureParameters:
         """Return the next parameters."""

@@ -19,11 +19,22 @@ TASKS = 64  # an array is cut into about this many tasks at most; enough for any
 
 
 class Chunk(NamedTuple):
-    """Rows as they lie: tables (m, d) of any float type, responses (m, q) and weights (m,) or None."""
+    """Rows as they lie: tables (m, d) of any float type, responses (m, q) and, each (m,) or None, what else rows have.
+
+    ``weight`` counts the row; ``offset`` is added to every expert's linear predictor; ``exposure`` is what a count
+    grew on (its expectation is proportional to it) or, for binomial experts, the number of trials.
+    """
 
     tables: tuple[Array, ...]
     y: Array
-    weight: Array | None
+    weight: Array | None = None
+    offset: Array | None = None
+    exposure: Array | None = None
+
+    def map(self, change: Callable[[Array], Array]) -> Chunk:
+        """Return the chunk with every array changed."""
+        beside = (None if part is None else change(part) for part in self[2:])
+        return Chunk(tuple(change(table) for table in self.tables), change(self.y), *beside)
 
 
 class Source(Protocol):
@@ -39,17 +50,23 @@ class Source(Protocol):
 class ArraySource:
     """Rows of arrays (or memory maps); only slices are ever taken."""
 
-    def __init__(self, tables: tuple[Array, ...], y: Array, weight: Array | None = None, chunk_rows: int = CHUNK):
-        self.tables = tables
-        self.y = y if y.ndim == 2 else y[:, None]
-        self.weight = weight
+    def __init__(
+        self,
+        tables: tuple[Array, ...],
+        y: Array,
+        weight: Array | None = None,
+        chunk_rows: int = CHUNK,
+        offset: Array | None = None,
+        exposure: Array | None = None,
+    ):
+        self.all = Chunk(tables, y if y.ndim == 2 else y[:, None], weight, offset, exposure)
+        self.tables, self.y, self.weight = self.all[:3]
         self.n_rows = len(self.y)
         self.chunk_rows = min(chunk_rows, max(1, self.n_rows))
 
     def _chunk(self, start: int) -> Chunk:
         rows = slice(start, min(start + self.chunk_rows, self.n_rows))
-        weight = None if self.weight is None else self.weight[rows]
-        return Chunk(tuple(table[rows] for table in self.tables), self.y[rows], weight)
+        return self.all.map(lambda part: part[rows])
 
     def tasks(self) -> Iterator[list[Chunk]]:
         """Yield lists of chunks."""
@@ -60,8 +77,7 @@ class ArraySource:
 
     def take(self, rows: np.ndarray) -> Chunk:
         """Return the given rows as one chunk."""
-        weight = None if self.weight is None else self.weight[rows]
-        return Chunk(tuple(table[rows] for table in self.tables), self.y[rows], weight)
+        return self.all.map(lambda part: part[rows])
 
 
 class Batches:
@@ -118,7 +134,7 @@ class StreamSource:
         held: list[Chunk] = []
         n_held = 0
         for X, y, weight in self.batches:
-            held.append(_copy(self.prepare(X, y, weight)))
+            held.append(self.prepare(X, y, weight).map(np.array))
             n_held += len(held[-1].y)
             if n_held < self.chunk_rows:
                 continue
@@ -147,17 +163,15 @@ def _join(chunks: list[Chunk]) -> Chunk:
         return chunks[0]
     tables = tuple(np.concatenate(parts) for parts in zip(*(c.tables for c in chunks), strict=True))
     y = np.concatenate([c.y for c in chunks])
-    if all(c.weight is None for c in chunks):
-        return Chunk(tables, y, None)
-    ones = [np.ones(len(c.y)) if c.weight is None else c.weight for c in chunks]
-    return Chunk(tables, y, np.concatenate(ones))
-
-
-def _copy(chunk: Chunk) -> Chunk:
-    weight = None if chunk.weight is None else np.array(chunk.weight)
-    return Chunk(tuple(np.array(t) for t in chunk.tables), np.array(chunk.y), weight)
+    beside: list[Array | None] = []
+    for parts, absent in zip(zip(*(c[2:] for c in chunks), strict=True), (1.0, 0.0, 1.0), strict=True):
+        if all(part is None for part in parts):
+            beside.append(None)
+            continue
+        filled = [np.full(len(c.y), absent) if p is None else p for p, c in zip(parts, chunks, strict=True)]
+        beside.append(np.concatenate(filled))
+    return Chunk(tables, y, *beside)
 
 
 def _cut(chunk: Chunk, start: int, stop: int) -> Chunk:
-    weight = None if chunk.weight is None else chunk.weight[start:stop]
-    return Chunk(tuple(t[start:stop] for t in chunk.tables), chunk.y[start:stop], weight)
+    return chunk.map(lambda part: part[start:stop])

@@ -51,11 +51,6 @@ def _columns(sample: Sample) -> Array:
     return np.vstack([block.expert_columns[1:], block.gate_columns[1:]]).T
 
 
-def _response(sample: Sample) -> Array:
-    """Scaled responses (q, n); entries that are missing are taken as the mean."""
-    return np.nan_to_num(sample.block.y, nan=0.0)
-
-
 def _k_means(features: Array, sample: Sample, n_experts: int, rng: np.random.Generator) -> Array:
     from sklearn.cluster import KMeans
 
@@ -68,19 +63,19 @@ def _k_means(features: Array, sample: Sample, n_experts: int, rng: np.random.Gen
 def k_means_joint(sample: Sample, n_experts: int, rng: np.random.Generator, turn: int) -> Array:
     """Group rows by k-means on the columns and, weighted up, the response."""
     columns = _columns(sample)
-    y = _response(sample).T * np.sqrt(max(columns.shape[1], 1))
+    y = sample.response.T * np.sqrt(max(columns.shape[1], 1))
     return _k_means(np.hstack([columns, y]), sample, n_experts, rng)
 
 
 def k_means_x(sample: Sample, n_experts: int, rng: np.random.Generator, turn: int) -> Array:
     """Group rows by k-means on the columns alone."""
     columns = _columns(sample)
-    return _k_means(columns if columns.shape[1] else _response(sample).T, sample, n_experts, rng)
+    return _k_means(columns if columns.shape[1] else sample.response.T, sample, n_experts, rng)
 
 
 def hyperplanes(sample: Sample, n_experts: int, rng: np.random.Generator, turn: int) -> Array:
     """Cut columns and response along a random direction."""
-    features = np.hstack([_columns(sample), _response(sample).T])
+    features = np.hstack([_columns(sample), sample.response.T])
     return _cut(features @ rng.normal(size=features.shape[1]), sample.weight, n_experts)
 
 
@@ -91,7 +86,7 @@ def dirichlet(sample: Sample, n_experts: int, rng: np.random.Generator, turn: in
 
 def residuals(sample: Sample, n_experts: int, rng: np.random.Generator, turn: int) -> Array:
     """Cut the residuals of the pooled fit by value or by size (in turns)."""
-    x, y, weight = sample.block.expert_columns, _response(sample), sample.weight
+    x, y, weight = sample.block.expert_columns, sample.response, sample.weight
     coef = np.linalg.lstsq(x.T * np.sqrt(weight)[:, None], y.T * np.sqrt(weight)[:, None], rcond=None)[0]
     residual = y - coef.T @ x
     values = np.linalg.norm(residual, axis=0) if turn % 2 else residual[turn // 2 % len(residual)]
@@ -100,7 +95,7 @@ def residuals(sample: Sample, n_experts: int, rng: np.random.Generator, turn: in
 
 def segments(sample: Sample, n_experts: int, rng: np.random.Generator, turn: int) -> Array:
     """Cut the rows along one column into stretches; every stretch has a random share of the weight."""
-    columns = _columns(sample).T if _columns(sample).shape[1] else _response(sample)
+    columns = _columns(sample).T if _columns(sample).shape[1] else sample.response
     column = columns[turn % len(columns)]
     order = np.argsort(column, kind="stable")
     middle = (np.cumsum(sample.weight[order]) - 0.5 * sample.weight[order]) / sample.weight.sum()
@@ -112,7 +107,7 @@ def segments(sample: Sample, n_experts: int, rng: np.random.Generator, turn: int
 
 def patches(sample: Sample, n_experts: int, rng: np.random.Generator, turn: int) -> Array:
     """Give each expert but the last a random row and its neighbours: 5 to 15 % of the rows, or (in turns) any share."""
-    features = np.hstack([_columns(sample), _response(sample).T])
+    features = np.hstack([_columns(sample), sample.response.T])
     labels = np.full(sample.n_rows, n_experts - 1, dtype=np.intp)
     free = sample.weight.copy()
     for k in range(n_experts - 1):

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from classicmoe import kernels
-from classicmoe.contracts import Array, Design, Ground, Response, unpack_symmetric
+from classicmoe.contracts import Array, Design, Ground, Response, Scaling
 from classicmoe.em.block import RowBlock
+from classicmoe.em.first_look import Moments, first_look, identity, in_one_unit, robust
 from classicmoe.em.passes import Workers
 from classicmoe.em.source import Chunk, Source
-from classicmoe.exceptions import DataError
+from classicmoe.symmetric import unpack_symmetric
 
 MIN_VARIANCE = 1e-6  # floor of an expert's variance, as a share of the variance of y
 ALIASED = 1e-11  # a column is collinear when less than this share of its variance is its own
@@ -48,17 +49,17 @@ class Survey(NamedTuple):
     expert_dropped: list[Dependence]
 
 
-class _Moments(NamedTuple):
-    rows: int
-    weight: float
-    table_means: tuple[Array, ...]
-    table_scales: tuple[Array, ...]
-    response: Response
-    response_weight: Array
-
-
 class Family(Protocol):
     """What the first look must know of an expert family, see :class:`classicmoe.contracts.Expert`."""
+
+    @property
+    def scaling(self) -> Scaling:
+        """How the response is scaled."""
+        ...
+
+    def working(self, y: Array) -> Array:
+        """Return responses (q, m) as starts see them."""
+        ...
 
     @property
     def one_unit(self) -> bool:
@@ -82,9 +83,12 @@ def survey(source: Source, gate: View, expert: View, family: Family, n_workers: 
     DataError
         If values are so large that their squares overflow.
     """
-    moments = _first_look(source)
+    moments = first_look(source)
     if family.one_unit:
-        moments = moments._replace(response=_in_one_unit(moments.response))
+        moments = moments._replace(response=in_one_unit(moments.response))
+    elif family.scaling != "standard":
+        own = robust(source, moments) if family.scaling == "robust" else identity(len(moments.response.center))
+        moments = moments._replace(response=own)
     designs, dropped = [], []
     for view in (gate, expert):
         design, constant = _varying(view, moments)
@@ -110,70 +114,7 @@ def survey(source: Source, gate: View, expert: View, family: Family, n_workers: 
     )
 
 
-def _first_look(source: Source) -> _Moments:
-    """Weighted means and standard deviations of every table's columns and of y."""
-    rows, weight = 0, 0.0
-    origin: list[Array] = []
-    first: list[Array] = []
-    second: list[Array] = []
-    missing: Array = np.zeros(0)
-    for task in source.tasks():
-        for chunk in task:
-            w = np.ones(len(chunk.y)) if chunk.weight is None else chunk.weight
-            if not w.any():
-                continue  # not even the origin may come from rows of weight zero
-            parts = (*chunk.tables, chunk.y)
-            if not origin:
-                lead = int(np.argmax(w > 0))
-                origin = [np.asarray(part[lead], float) for part in chunk.tables] + [np.full(chunk.y.shape[1], np.nan)]
-                first = [np.zeros(part.shape[1]) for part in parts]
-                second = [np.zeros(part.shape[1]) for part in parts]
-                missing = np.zeros(chunk.y.shape[1])
-            _add_first_seen(origin[-1], chunk.y, w)
-            empty = w == 0.0
-            with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
-                for i, part in enumerate(parts):
-                    shifted = np.subtract(part, origin[i], order="C")  # or sums would depend on the memory layout
-                    if empty.any():
-                        shifted[empty] = 0.0
-                    if i == len(parts) - 1:
-                        gaps = np.isnan(shifted)
-                        shifted[gaps] = 0.0
-                        missing += w @ gaps
-                    first[i] += w @ shifted
-                    second[i] += w @ np.square(shifted, out=shifted)
-            rows += int(np.count_nonzero(w))
-            weight += float(w.sum())
-    if not all(np.isfinite(t).all() for t in second):
-        raise DataError("Some values are so large that their squares overflow; rescale the columns or y.")
-    origin[-1] = np.nan_to_num(origin[-1])
-    means, scales = [], []
-    for i, (o, s, t) in enumerate(zip(origin, first, second, strict=True)):
-        there = np.maximum(weight - missing, 1e-300) if i == len(origin) - 1 else weight
-        mean = s / there
-        variance = t / there - mean**2
-        # What rounding leaves of a constant column is not variation.
-        noise = 1e-14 * t / there + 1e-28 * (o + mean) ** 2
-        means.append(o + mean)
-        scales.append(np.sqrt(np.where(variance > noise, variance, 0.0)))
-    response = Response(means[-1], np.where(scales[-1] > 0, scales[-1], 1.0))
-    return _Moments(rows, weight, tuple(means[:-1]), tuple(scales[:-1]), response, weight - missing)
-
-
-def _add_first_seen(origin: Array, y: Array, weight: Array) -> None:
-    """Fill the outputs that no row had so far with their first entry that is there; far from zero, 0 is no origin."""
-    for j in np.flatnonzero(np.isnan(origin)):
-        seen = np.flatnonzero((weight > 0.0) & ~np.isnan(y[:, j]))
-        if len(seen):
-            origin[j] = y[seen[0], j]
-
-
-def _in_one_unit(response: Response) -> Response:
-    common = np.sqrt(np.mean(np.square(response.scale)))
-    return response._replace(scale=np.full_like(response.scale, common))
-
-
-def _varying(view: View, moments: _Moments) -> tuple[Design, list[Dependence]]:
+def _varying(view: View, moments: Moments) -> tuple[Design, list[Dependence]]:
     center, scale = moments.table_means[view.table][view.columns], moments.table_scales[view.table][view.columns]
     kept = np.flatnonzero(scale > 0)
     constant = [Dependence(int(i), ()) for i in np.flatnonzero(scale == 0)]
@@ -190,10 +131,11 @@ def _subset(design: Design, kept: NDArray[np.intp]) -> Design:
 
 
 def _second_look(
-    source: Source, gate: Design, expert: Design, moments: _Moments, family: Family, n_workers: int
+    source: Source, gate: Design, expert: Design, moments: Moments, family: Family, n_workers: int
 ) -> Ground:
     workers = Workers(source, lambda: RowBlock(gate, expert, moments.response, source.chunk_rows), n_workers)
-    q = len(moments.response.center)
+    response = moments.response
+    q = len(response.center)
 
     def work(block: RowBlock, task: list[Chunk]) -> list[Array]:
         grams = [np.zeros((1, d.width * (d.width + 1) // 2)) for d in (gate, expert)]
@@ -227,6 +169,8 @@ def _second_look(
         None if family.diagonal_only else squares,
         moments.response_weight,
         MIN_VARIANCE,
+        (moments.spread.center - response.center) / response.scale / moments.mean_exposure,
+        np.square(moments.spread.scale / response.scale),
     )
 
 

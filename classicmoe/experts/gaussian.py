@@ -21,6 +21,7 @@ from classicmoe.covariances.linear import GaussianParameters, LinearGaussian
 from classicmoe.covariances.sharing import Scale
 from classicmoe.distributions.gaussian import GaussianComponents, JointGaussianComponents
 
+ATTRIBUTES = ("expert_coef_", "expert_intercept_", "expert_scale_", "expert_covariances_")
 Structure = Literal["full", "diag", "spherical"]
 
 
@@ -73,12 +74,7 @@ class GaussianExpert(LinearGaussian, BaseEstimator):
             slopes, intercept = params.coef[..., 1:], params.coef[..., 0]
         else:
             slopes, intercept, scale = params.coef[:, 0, 1:], params.coef[:, 0, 0], scale[:, 0]
-        return {
-            "expert_coef_": slopes.copy(),
-            "expert_intercept_": intercept.copy(),
-            "expert_scale_": scale.copy(),
-            "expert_covariances_": covariances,
-        }
+        return dict(zip(ATTRIBUTES, (slopes.copy(), intercept.copy(), scale.copy(), covariances), strict=True))
 
     def from_attributes(self, attributes: Mapping[str, Array]) -> GaussianParameters:
         """Rebuild the parameters from the fitted attributes."""
@@ -88,7 +84,16 @@ class GaussianExpert(LinearGaussian, BaseEstimator):
         coef = np.concatenate([intercept[..., None], slopes], axis=-1)
         return GaussianParameters(coef, self.structure.from_dense(attributes["expert_covariances_"]))
 
-    def conditional(self, params: GaussianParameters, mean: Array) -> GaussianComponents | JointGaussianComponents:
+    def shapes(self, n_experts: int, n_outputs: int, n_columns: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the fitted attributes."""
+        each = (n_experts,) if n_outputs == 1 else (n_experts, n_outputs)
+        covariances = (n_experts, n_outputs, n_outputs)
+        slopes = (*each, n_columns)
+        return dict(zip(ATTRIBUTES, (slopes, each, each, covariances), strict=True))
+
+    def conditional(
+        self, params: GaussianParameters, mean: Array, exposure: Array | None = None
+    ) -> GaussianComponents | JointGaussianComponents:
         """Return normal distributions at the given means (n, K, q)."""
         if mean.shape[2] == 1:
             return GaussianComponents(mean[..., 0], np.sqrt(self.structure.variances(params.noise)[:, 0]))

@@ -57,6 +57,8 @@ class _ColumnsAsResponse:
         self.y = block.gate_columns[1:]
         self.stacked = block.gate_columns
         self.weight = block.weight
+        self.offset: Array | None = None
+        self.exposure: Array | None = None
 
     def scratch(self, name: str, rows: int) -> Array:
         return self._block.scratch("gate " + name, rows)

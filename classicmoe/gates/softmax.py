@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
-from classicmoe.contracts import Array, Block, Design, Ground, Step, unpack_symmetric, upper_triangle
+from classicmoe.contracts import Array, Block, Design, Ground, Step
 from classicmoe.gates._log_odds import LogOdds
+from classicmoe.symmetric import unpack_symmetric, upper_triangle
 
 
 class SoftmaxParameters(NamedTuple):

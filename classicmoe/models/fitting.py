@@ -78,7 +78,7 @@ def fit_mixture(source: Source, plan: Plan) -> Result:
         _check_variation(look)
         if plan.check is not None:
             plan.check(look)
-        sample = draw_sample(source, look) if plan.sample is None else plan.sample
+        sample = draw_sample(source, look, plan.mixture.expert) if plan.sample is None else plan.sample
         _check_rows(sample.n_rows, look, plan)
         starts = MultiStart(
             plan.mixture,

@@ -139,13 +139,9 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
 def check_arrays(estimator: Any) -> None:
     """Refuse arrays whose shapes do not fit each other or the columns."""
     k, q = len(estimator.expert_mass_), estimator.n_outputs_
-    expert_width = len(estimator.expert_features_.names_out)
-    each = (k,) if q == 1 else (k, q)
+    expert = estimator._mixture().expert
     wanted = {
-        "expert_coef_": (*each, expert_width),
-        "expert_intercept_": each,
-        "expert_scale_": each,
-        "expert_covariances_": (k, q, q),
+        **expert.shapes(k, q, len(estimator.expert_features_.names_out)),
         "expert_mass_": (k,),
         **_gate_shapes(estimator, k),
     }

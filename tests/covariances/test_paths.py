@@ -44,7 +44,7 @@ def gaps(q, n, seed, share=0.3):
 def start_all(case, X, y, weight=None, *, n_experts=2, n_init=4, seed=0, control=None, **settings):
     """The problem and the fit from several starts."""
     problem = case.problem(X, y, weight)
-    sample = draw_sample(problem.source, problem.survey)
+    sample = draw_sample(problem.source, problem.survey, problem.mixture.expert)
     control = control or Control(max_iter=60)
     starts = MultiStart(problem.mixture, problem.source, problem.survey, sample, n_experts, control, **settings)
     return problem, starts.run(np.random.SeedSequence(seed).spawn(n_init))
@@ -215,7 +215,7 @@ def test_a_weight_of_k_equals_k_copies(kind):
         packed = []
         for data in ((X, y, weight.astype(float)), (X[copies], y[copies])):
             problem = case.problem(*data)
-            sample = draw_sample(problem.source, problem.survey)
+            sample = draw_sample(problem.source, problem.survey, problem.mixture.expert)
             small = type(problem)(problem.mixture, sample.source, problem.survey)
             made = make_start(small, sample, 3, number, np.random.default_rng(number), kind)
             packed.append(problem.mixture.pack(made.params))
@@ -226,7 +226,7 @@ def test_a_collapsed_expert_is_seeded_anew():
     X, y = gaps(3, 100, 6)
     case = case_of(ConstantGate(), StructuredExpert(Diagonal()))
     problem = case.problem(X, y)
-    sample = draw_sample(problem.source, problem.survey)
+    sample = draw_sample(problem.source, problem.survey, problem.mixture.expert)
     starts = MultiStart(problem.mixture, problem.source, problem.survey, sample, 2, Control(max_iter=60))
     params = random_parameters(problem, 2, 0)
     coef = params.expert.coef.copy()

@@ -144,6 +144,7 @@ class Ramp:
     a: float = 50.0
     ratio: float = 0.9
     ground: object = None
+    steps: tuple = ("full", "half", "safe")
     asked: list = field(default_factory=list)
 
     def evaluate(self, t):

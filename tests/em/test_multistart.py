@@ -19,7 +19,7 @@ CASE = CASES["softmax / gaussian"]
 
 def multistart(case, X, y, n_experts=2, weight=None, **settings):
     problem = case.problem(X, y, weight)
-    sample = draw_sample(problem.source, problem.survey)
+    sample = draw_sample(problem.source, problem.survey, case.expert)
     return problem, MultiStart(
         problem.mixture, problem.source, problem.survey, sample, n_experts, Control(), **settings
     )

@@ -12,7 +12,8 @@ from classicmoe.experts import GaussianExpert
 def sample(X, y, weight=None, size=20_000, chunk_rows=50):
     source = ArraySource((X,), y, weight, chunk_rows)
     view = View(0, np.arange(X.shape[1]))
-    return draw_sample(source, survey(source, view, view, GaussianExpert()), size)
+    family = GaussianExpert()
+    return draw_sample(source, survey(source, view, view, family), family, size)
 
 
 def rows(drawn):

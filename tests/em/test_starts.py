@@ -13,7 +13,7 @@ CASE = CASES["softmax / gaussian"]
 
 def start(case, X, y, weight=None, n_experts=3, number=0, kind="auto", seed=0):
     problem = case.problem(X, y, weight)
-    sample = draw_sample(problem.source, problem.survey)
+    sample = draw_sample(problem.source, problem.survey, problem.mixture.expert)
     small = type(problem)(problem.mixture, sample.source, problem.survey)
     made = make_start(small, sample, n_experts, number, np.random.default_rng(seed), kind)
     return problem, made
@@ -73,7 +73,7 @@ def test_stretches_are_of_equal_weight(kind):
     X, y = CASE.simulate(200, 1)
     weight = np.r_[np.full(20, 30.0), np.ones(180)]
     problem = CASE.problem(X, y, weight)
-    sample = draw_sample(problem.source, problem.survey)
+    sample = draw_sample(problem.source, problem.survey, problem.mixture.expert)
     for turn in range(3 if kind != "segments" else 1):
         resp = PARTITIONS[kind](sample, 3, np.random.default_rng(0), turn)
         assert set(np.unique(resp)) == {0.0, 1.0} and (resp.sum(axis=0) == 1.0).all()
@@ -119,7 +119,7 @@ def test_missing_entries_are_taken_as_the_mean(kind, columns):
     X, y = INNER["constant / diagonal 4 missing"].simulate(120, 3)
     y[7], y[:110, 2] = np.nan, np.nan  # a row without response, a column almost without
     problem = INNER["constant / diagonal 4 missing"].problem(X, y, gate_columns=columns, expert_columns=columns)
-    sample, filled = (draw_sample(problem.source, problem.survey) for _ in range(2))
+    sample, filled = (draw_sample(problem.source, problem.survey, problem.mixture.expert) for _ in range(2))
     filled.block.y[np.isnan(filled.block.y)] = 0.0
     assert np.isnan(sample.block.y).sum() == np.isnan(y).sum()
     for turn in range(3):
