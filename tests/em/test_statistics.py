@@ -62,7 +62,7 @@ def test_any_chunks_in_any_order(case):
     problem, params = setup(case)
     size, whole = magnitudes(problem, params), problem.evaluate(params)
     (task,) = problem.source.tasks()
-    tables, y, weight = task[0]
+    tables, y, weight, *_ = task[0]
     block = block_of(problem)
 
     @settings(max_examples=25)
