@@ -35,6 +35,10 @@ class WeightError(DataError):
     """Sample weights are negative, not finite or all zero."""
 
 
+class RowDataError(DataError):
+    """Exposures or offsets are wrong, or missing where the model was fitted with them."""
+
+
 class TooFewRowsError(DataError):
     """Fewer (distinct) rows than the model has coefficients to determine."""
 

@@ -30,7 +30,7 @@ from classicmoe.experts import (
     NegativeBinomialExpert,
     PoissonExpert,
 )
-from classicmoe.gates import ConstantGate, GaussianGate, SoftmaxGate
+from classicmoe.gates import ConstantGate, GaussianGate, SoftmaxGate, TreeGate
 
 
 def gaussian(n_outputs=1):
@@ -116,6 +116,13 @@ GATES = {
     "gaussian": GaussianGate(),
     "gaussian diag shared": GaussianGate(covariance="diag", scale="shared"),
     "gaussian spherical": GaussianGate(covariance="spherical"),
+}
+MORE_GATES = {
+    "softmax temperature": SoftmaxGate(temperature=2.5),
+    "softmax temperature ridge": SoftmaxGate(temperature=0.4, ridge=2.0),
+    "tree": TreeGate(),
+    "tree mm": TreeGate(solver="mm"),
+    "tree ridge": TreeGate(ridge=2.0),
 }
 EXPERTS = {
     "gaussian": (GaussianExpert(), gaussian()),
@@ -209,6 +216,7 @@ CASES = {
 CASES |= {
     f"softmax / {name}": Case(GATES["softmax"], expert, simulate) for name, (expert, simulate) in FAMILIES.items()
 }
+CASES |= {f"{name} / gaussian": Case(gate, *EXPERTS["gaussian"]) for name, gate in MORE_GATES.items()}
 # One row and one column of the table: every part once, where more would only cost time.
 CROSS = {
     name: case

@@ -161,7 +161,7 @@ def expert_profile(study: Study) -> list[dict[str, str]]:
             "share": f"{100.0 * model.expert_mass_[k] / total:.0f} %",
             "rows": number(float(model.expert_mass_[k]), 3),
             "mean": number(float(weighted[:, k] @ y / weighted[:, k].sum()), 3),
-            "scale": number(float(model.expert_scale_[k]), 3),
+            "scale": number(float(model.expert_scale_[k]), 3) if hasattr(model, "expert_scale_") else "-",
         }
         for k in range(study.k)
     ]

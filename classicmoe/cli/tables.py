@@ -7,12 +7,10 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from classicmoe import criteria
 from classicmoe.cli.output import aligned, markdown
 from classicmoe.cli.words import number
-from classicmoe.models.tables import coefficient_rows, gate_table_rows, response_names
+from classicmoe.models.tables import coefficient_rows, expert_table_rows, gate_table_rows, response_names
 
 Table = tuple[list[str], list[list[Any]]]
 
@@ -35,14 +33,10 @@ def gate_table(model: Any) -> Table:
 def experts_table(model: Any) -> Table:
     """Return the experts' coefficients and scales, terms by experts; with several responses these come first."""
     outputs = response_names(model)
-    terms = ["(intercept)", *model.expert_features_.names_out, "(scale)"]
     rows: list[list[Any]] = []
     for j, output in enumerate(outputs):
-        at = (slice(None), j) if len(outputs) > 1 else (slice(None),)
-        parts = [model.expert_intercept_[at], model.expert_coef_[at], model.expert_scale_[at]]
-        values = np.column_stack(parts).T.tolist()
         head = [output] if len(outputs) > 1 else []
-        rows += [[*head, term, *row] for term, row in zip(terms, values, strict=True)]
+        rows += [[*head, term, *row.tolist()] for term, row in expert_table_rows(model, j)]
     return [*(["response"] if len(outputs) > 1 else []), "term", *_experts(len(model.expert_mass_))], rows
 
 

@@ -62,6 +62,7 @@ class LinearExpert:
     n_more: ClassVar[int] = 0  # further parameters per expert
     exposure_is: ClassVar[Literal["rate", "trials", None]] = None
     name: ClassVar[str]
+    takes_offset: ClassVar[bool] = True
     ridge: float
 
     @property

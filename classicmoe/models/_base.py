@@ -17,11 +17,12 @@ from classicmoe.em.evaluate import Evaluator, Totals, raw_design
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.source import ArraySource
 from classicmoe.em.split import SplitStart
-from classicmoe.exceptions import ConfigurationError
+from classicmoe.exceptions import ConfigurationError, RowDataError
 from classicmoe.experts import EXPERTS
 from classicmoe.gates import GATES
 from classicmoe.models import saving
-from classicmoe.models.rows import Reader
+from classicmoe.models.beside import Beside, check_family, check_support
+from classicmoe.models.rows import NOTHING, Reader
 from classicmoe.models.settings import component
 from classicmoe.models.tables import Summary, coefficient_table, summarise
 from classicmoe.predictive import MixtureDistribution
@@ -61,18 +62,31 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self, "expert_mass_")
         return self._k
 
-    def _rows(self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_y: bool = False) -> ArraySource:
+    def _rows(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_y: bool = False, beside: Beside = NOTHING
+    ) -> ArraySource:
         check_is_fitted(self, "expert_mass_")
         if needs_y and y is None:
             raise ConfigurationError("This compares with the response: pass y as well as X.")
-        return self._reader.source(X, y, sample_weight, self.n_outputs_, type(self).__name__)
+        expert = self._mixture().expert
+        check_family(expert, beside)
+        for name, given in zip(Beside._fields, beside, strict=True):
+            used = getattr(self, f"{name}_used_", False)
+            if used and given is None and (needs_y or name == "offset"):
+                raise RowDataError(
+                    f"{type(self).__name__} was fitted with {name}=; pass {name}= of these rows as well."
+                )
+        source = self._reader.source(X, y, sample_weight, self.n_outputs_, type(self).__name__, beside)
+        if needs_y:
+            check_support(expert, source.y[:, 0], beside.checked(source.n_rows), source.weight, "y")
+        return source
 
     def _plain(self, values: Array) -> Array:
         return values[..., 0] if self.n_outputs_ == 1 else values
 
     # -- prediction -----------------------------------------------------------------------------------------------
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any, *, exposure: Any = None, offset: Any = None) -> Array:
         """Return E[y | x], the experts' means weighted by the gate.
 
         Parameters
@@ -83,26 +97,26 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         -------
         ndarray of shape (n,) or (n, q)
         """
-        source = self._rows(X)
+        source = self._rows(X, beside=Beside(exposure, offset))
         evaluator = self._evaluator()
         gate = np.exp(evaluator.gate(source, self._k))
         return self._plain((gate[..., None] * evaluator.means(source, self._k)).sum(axis=1))
 
-    def predict_gate(self, X: Any) -> Array:
+    def predict_gate(self, X: Any, *, exposure: Any = None, offset: Any = None) -> Array:
         """Return P(expert | x), the gate's probabilities before y is known, (n, K)."""
-        return np.exp(self._evaluator().gate(self._rows(X), self._k))
+        return np.exp(self._evaluator().gate(self._rows(X, beside=Beside(exposure, offset)), self._k))
 
-    def predict_experts(self, X: Any) -> Array:
+    def predict_experts(self, X: Any, *, exposure: Any = None, offset: Any = None) -> Array:
         """Return E[y | x, expert], (n, K) or (n, K, q)."""
-        source = self._rows(X)
+        source = self._rows(X, beside=Beside(exposure, offset))
         return self._plain(self._evaluator().means(source, self._k))
 
-    def responsibilities(self, X: Any, y: Any) -> Array:
+    def responsibilities(self, X: Any, y: Any, *, exposure: Any = None, offset: Any = None) -> Array:
         """Return P(expert | x, y), the posterior once y is known, (n, K)."""
-        source = self._rows(X, y, needs_y=True)
+        source = self._rows(X, y, needs_y=True, beside=Beside(exposure, offset))
         return self._evaluator().responsibilities(source, self._k)
 
-    def predict_dist(self, X: Any) -> MixtureDistribution:
+    def predict_dist(self, X: Any, *, exposure: Any = None, offset: Any = None) -> MixtureDistribution:
         """Return the distribution of y given x, parameters taken as known.
 
         Returns
@@ -110,34 +124,37 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         classicmoe.predictive.MixtureDistribution
             With ``mean var std pdf logpdf cdf quantile interval sample``.
         """
-        source = self._rows(X)
+        source = self._rows(X, beside=Beside(exposure, offset))
         evaluator = self._evaluator()
         log_weights = evaluator.gate(source, self._k)
-        means = evaluator.means(source, self._k)
-        components = self._mixture().expert.conditional(evaluator.params.expert, means)
+        locations = evaluator.locations(source, self._k)
+        exposures = source.all.exposure
+        components = self._mixture().expert.conditional(evaluator.params.expert, locations, exposures)
         return MixtureDistribution(log_weights, components, log=True)
 
-    def sample(self, X: Any, random_state: Any = None) -> Array:
+    def sample(self, X: Any, random_state: Any = None, *, exposure: Any = None, offset: Any = None) -> Array:
         """Draw one y per row of X, (n,) or (n, q)."""
-        return self.predict_dist(X).sample(random_state=random_state)
+        return self.predict_dist(X, exposure=exposure, offset=offset).sample(random_state=random_state)
 
     # -- scores and criteria --------------------------------------------------------------------------------------
 
-    def score_samples(self, X: Any, y: Any) -> Array:
+    def score_samples(self, X: Any, y: Any, *, exposure: Any = None, offset: Any = None) -> Array:
         """Return log p(y | x) per row, (n,)."""
-        source = self._rows(X, y, needs_y=True)
+        source = self._rows(X, y, needs_y=True, beside=Beside(exposure, offset))
         return self._evaluator().log_density(source)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, exposure: Any = None, offset: Any = None) -> float:
         """Return R^2 of the predicted means; ``classicmoe.metrics.log_score`` is the scorer that chooses models."""
-        return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
+        return float(r2_score(y, self.predict(X, exposure=exposure, offset=offset), sample_weight=sample_weight))
 
-    def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def log_likelihood(
+        self, X: Any, y: Any, sample_weight: Any = None, *, exposure: Any = None, offset: Any = None
+    ) -> float:
         """Return the unpenalised conditional log-likelihood sum_i w_i log p(y_i | x_i)."""
-        return self._totals(X, y, sample_weight).log_likelihood
+        return self._totals(X, y, sample_weight, Beside(exposure, offset)).log_likelihood
 
-    def _totals(self, X: Any, y: Any, sample_weight: Any) -> Totals:
-        return self._evaluator().totals(self._rows(X, y, sample_weight, needs_y=True))
+    def _totals(self, X: Any, y: Any, sample_weight: Any, beside: Beside) -> Totals:
+        return self._evaluator().totals(self._rows(X, y, sample_weight, needs_y=True, beside=beside))
 
     @property
     def criterion_log_likelihood_(self) -> float:
@@ -145,29 +162,31 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self, "expert_mass_")
         return float(getattr(self, "joint_log_likelihood_", self.log_likelihood_))
 
-    def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: Any, y: Any, sample_weight: Any = None, *, exposure: Any = None, offset: Any = None) -> float:
         """Return Akaike's criterion on the given rows; smaller is better. Joint likelihood for a Gaussian gate."""
-        return criteria.aic(self._totals(X, y, sample_weight).maximised, self.n_parameters_)
+        return criteria.aic(self._totals(X, y, sample_weight, Beside(exposure, offset)).maximised, self.n_parameters_)
 
-    def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: Any, y: Any, sample_weight: Any = None, *, exposure: Any = None, offset: Any = None) -> float:
         """Return Schwarz's criterion on the given rows, n = sum of weights; smaller is better.
 
         For a Gaussian gate it is of the joint likelihood of x and y.
         """
-        totals = self._totals(X, y, sample_weight)
+        totals = self._totals(X, y, sample_weight, Beside(exposure, offset))
         return criteria.bic(totals.maximised, self.n_parameters_, totals.weight)
 
-    def icl(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def icl(self, X: Any, y: Any, sample_weight: Any = None, *, exposure: Any = None, offset: Any = None) -> float:
         """Return BIC plus twice the entropy of the responsibilities; smaller is better."""
-        totals = self._totals(X, y, sample_weight)
+        totals = self._totals(X, y, sample_weight, Beside(exposure, offset))
         return criteria.icl(totals.maximised, self.n_parameters_, totals.weight, totals.entropy)
 
-    def icl_hard(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def icl_hard(self, X: Any, y: Any, sample_weight: Any = None, *, exposure: Any = None, offset: Any = None) -> float:
         """Return BIC minus twice the log responsibility of every row's most likely expert; smaller is better."""
-        source = self._rows(X, y, sample_weight, needs_y=True)
+        source = self._rows(X, y, sample_weight, needs_y=True, beside=Beside(exposure, offset))
         weight = np.ones(source.n_rows) if source.weight is None else source.weight
-        most = self.responsibilities(X, y).max(axis=1)
-        return self.bic(X, y, sample_weight) - 2.0 * float(weight[weight > 0] @ np.log(most[weight > 0]))
+        most = self.responsibilities(X, y, exposure=exposure, offset=offset).max(axis=1)
+        return self.bic(X, y, sample_weight, exposure=exposure, offset=offset) - 2.0 * float(
+            weight[weight > 0] @ np.log(most[weight > 0])
+        )
 
     @property
     def _n_conditional(self) -> int | None:
@@ -193,11 +212,18 @@ class BaseMoERegressor(RegressorMixin, BaseEstimator):
         return summarise(self)
 
     def gate_contrasts(self, reference: int = -1) -> tuple[Array, Array]:
-        """Return the gate's slopes (K, p_gate) and intercepts (K,) with another expert as reference (all zero)."""
+        """Return the gate's slopes (K, p_gate) and intercepts (K,) with another expert as reference (all zero).
+
+        They are log-odds: under a temperature, the effective ones.
+        """
         check_is_fitted(self, "expert_mass_")
         if not hasattr(self, "gate_coef_"):
-            raise ConfigurationError("A Gaussian gate has no slopes; see gate_means_ and gate_covariances_.")
-        return self.gate_coef_ - self.gate_coef_[reference], self.gate_intercept_ - self.gate_intercept_[reference]
+            gate = self._mixture().gate
+            names = " and ".join(gate.attributes(self._parameters().gate))
+            raise ConfigurationError(f"The {gate.name} gate has no log-odds linear in x; see {names}.")
+        coef = getattr(self, "gate_coef_effective_", self.gate_coef_)
+        intercept = getattr(self, "gate_intercept_effective_", self.gate_intercept_)
+        return coef - coef[reference], intercept - intercept[reference]
 
     def relabel(self, order: Any) -> BaseMoERegressor:
         """Put the experts in another order, everywhere, without refitting.

@@ -16,6 +16,7 @@ from classicmoe.em.source import ArraySource
 from classicmoe.em.split import SplitStart
 from classicmoe.exceptions import DataError
 from classicmoe.models._base import BaseMoERegressor
+from classicmoe.models.beside import Beside
 from classicmoe.models.gaussian_fit import as_inverse
 from classicmoe.models.gaussian_publishing import ARRAYS, check_arrays, rebuild_joint
 from classicmoe.models.inverse_regression import (
@@ -30,6 +31,7 @@ from classicmoe.models.inverse_regression import (
 from classicmoe.models.noise import NOISE, fitted_structure, noise_structure
 from classicmoe.models.partitions import block_names
 from classicmoe.models.response import check_response
+from classicmoe.models.rows import NOTHING
 from classicmoe.models.swapped import chunk_rows
 from classicmoe.predictive import MixtureDistribution
 
@@ -63,8 +65,10 @@ class JointLawRegressor(BaseMoERegressor):
         response = Response(np.zeros(self.n_outputs_), np.ones(self.n_outputs_))
         return Evaluator(self._mixture(), self._parameters(), design, design, response)
 
-    def _rows(self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_y: bool = False) -> ArraySource:
-        source = super()._rows(X, y, sample_weight, needs_y=needs_y)
+    def _rows(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_y: bool = False, beside: Beside = NOTHING
+    ) -> ArraySource:
+        source = super()._rows(X, y, sample_weight, needs_y=needs_y, beside=beside)
         source.chunk_rows = min(source.chunk_rows, chunk_rows(self._k, len(self.gate_kept_)))
         return source
 
@@ -85,14 +89,14 @@ class JointLawRegressor(BaseMoERegressor):
         """Return sum_i w_i log p(x_i, y_i); ``log_likelihood`` is of y given x."""
         return self._totals(X, y, sample_weight).maximised
 
-    def predict_dist(self, X: Any) -> MixtureDistribution:
+    def predict_dist(self, X: Any, *, exposure: Any = None, offset: Any = None) -> MixtureDistribution:
         """Return the distribution of y given x, parameters taken as known.
 
         Returns
         -------
         classicmoe.predictive.MixtureDistribution
         """
-        source, evaluator = self._rows(X), self._evaluator()
+        source, evaluator = self._rows(X, beside=Beside(exposure, offset)), self._evaluator()
         log_weights = evaluator.gate(source, self._k)
         means = evaluator.means(source, self._k)
         if not any(np.isnan(table).any() for table in source.tables):

@@ -28,15 +28,21 @@ from classicmoe.models.verdict import judge
 TOLD = 5  # columns that depend on others and are told one by one
 LISTED = 10  # names in a list
 
-GATE = ("gate_coef_", "gate_intercept_", "gate_weights_", "gate_means_", "gate_covariances_", "gate_kept_")
+GATE = (
+    *("gate_coef_", "gate_intercept_", "gate_coef_effective_", "gate_intercept_effective_"),
+    *("gate_weights_", "gate_means_", "gate_covariances_", "gate_kept_"),
+    *("gate_paths_", "gate_branch_node_", "gate_branch_coef_", "gate_branch_intercept_"),
+    *("gate_inner_coef_", "gate_inner_intercept_", "gate_outer_intercept_"),
+)
 
 
 def publish(estimator: Any, result: Result, plan: Plan, rows: Rows) -> None:
     """Set all fitted attributes of an estimator."""
     look, joint = result.survey, plan.mixture.gate.joint
+    before = [name for name, value in vars(estimator).items() if name.startswith("expert_") and name.endswith("_")]
+    for name in (*GATE, "joint_log_likelihood_", *before):
+        vars(estimator).pop(name, None)  # those of another gate or family, fitted before
     publish_columns(estimator, rows, look.response)
-    for name in (*GATE, "joint_log_likelihood_"):
-        vars(estimator).pop(name, None)  # those of another gate, fitted before
     for name, value in plan.mixture.gate.attributes(result.params.gate).items():
         setattr(estimator, name, value)
     for name, value in plan.mixture.expert.attributes(result.params.expert).items():

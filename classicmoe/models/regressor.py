@@ -16,11 +16,12 @@ from classicmoe.em.source import ArraySource, Batches
 from classicmoe.em.threads import count_workers
 from classicmoe.exceptions import ColumnError, ConfigurationError
 from classicmoe.models._base import BaseMoERegressor
+from classicmoe.models.beside import Beside, check_family
 from classicmoe.models.fitting import Plan, fit_mixture
 from classicmoe.models.formula import split_formula
 from classicmoe.models.frames import as_table
 from classicmoe.models.publishing import publish, warn_about
-from classicmoe.models.rows import Rows, rows_of_arrays, rows_of_batches
+from classicmoe.models.rows import NOTHING, Rows, rows_of_arrays, rows_of_batches
 from classicmoe.models.settings import check_settings, seeds
 
 
@@ -170,7 +171,16 @@ class MoERegressor(BaseMoERegressor):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, data: Any = None) -> MoERegressor:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        data: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
+    ) -> MoERegressor:
         """Fit the mixture of experts.
 
         Parameters
@@ -182,6 +192,11 @@ class MoERegressor(BaseMoERegressor):
             A weight of k counts as k rows; 0 leaves the row out.
         data : data frame, optional
             Where a formula finds its columns.
+        exposure : array-like of shape (n,), optional
+            Counts: what they grew on (person-years, distance), positive; expected counts are proportional to it and
+            :meth:`predict` gives rates. Binomial experts: the number of trials.
+        offset : array-like of shape (n,), optional
+            Added to the linear predictors of all experts, on the scale of the link.
 
         Returns
         -------
@@ -194,8 +209,10 @@ class MoERegressor(BaseMoERegressor):
             Each names the argument, the column or the rows, and what to do.
         """
         check_settings(self)
-        rows = self._read(X, y, sample_weight, data)
         mixture = self._mixture()
+        beside = Beside(exposure, offset)
+        check_family(mixture.expert, beside)
+        rows = self._read(X, y, sample_weight, data, beside)
         gate, expert = rows.reader.views()
         plan = Plan(
             mixture,
@@ -212,6 +229,7 @@ class MoERegressor(BaseMoERegressor):
         )
         result = fit_mixture(rows.source, plan)
         publish(self, result, plan, rows)
+        self.exposure_used_, self.offset_used_ = exposure is not None, offset is not None
         warn_about(self, result, rows)
         if result.fit.interrupted:
             raise KeyboardInterrupt
@@ -235,7 +253,7 @@ class MoERegressor(BaseMoERegressor):
             "warm_start=True continues a fit with the same columns, outputs, gate and n_experts; set warm_start=False."
         )
 
-    def _read(self, X: Any, y: Any, sample_weight: Any, data: Any) -> Rows:
+    def _read(self, X: Any, y: Any, sample_weight: Any, data: Any, beside: Beside) -> Rows:
         gate, expert = self.gate_features, self.expert_features
         owner = type(self).__name__
         if isinstance(X, str):
@@ -249,10 +267,15 @@ class MoERegressor(BaseMoERegressor):
                 raise ConfigurationError("A constant gate sees no columns: leave gate_features (or the bar) out.")
             gate = []
         if isinstance(X, Batches):
-            if y is not None or sample_weight is not None:
-                raise ConfigurationError("Batches carry y and weights themselves; pass them there.")
+            if y is not None or sample_weight is not None or beside != NOTHING:
+                raise ConfigurationError(
+                    "Batches carry y and weights themselves; pass them there. They have no exposures and offsets."
+                )
             return rows_of_batches(X, gate, expert, self.unseen, self.weight_type, owner)
-        return rows_of_arrays(X, y, sample_weight, gate, expert, self.unseen, self.weight_type, owner)
+        family = self._mixture().expert
+        return rows_of_arrays(
+            X, y, sample_weight, gate, expert, self.unseen, self.weight_type, owner, beside=beside, family=family
+        )
 
     def _formula(self, formula: str, y: Any, data: Any) -> tuple[Any, Any, Any, Any]:
         if data is None or y is not None:

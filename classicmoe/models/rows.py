@@ -11,9 +11,12 @@ from classicmoe.contracts import Array
 from classicmoe.em.source import ArraySource, Batches, Chunk, Source, StreamSource
 from classicmoe.em.survey import View
 from classicmoe.exceptions import ConfigurationError, DataError, WeightSumWarning
+from classicmoe.models.beside import Beside, check_support
 from classicmoe.models.columns import ColumnCoder
 from classicmoe.models.features import FeatureMap, required_columns
 from classicmoe.models.response import check_response, check_weights, response_names
+
+NOTHING = Beside()
 
 
 class Reader(NamedTuple):
@@ -55,18 +58,22 @@ class Reader(NamedTuple):
             return View(0, side.columns)
         return View(table, np.arange(len(side.names_out)))
 
-    def source(self, X: Any, y: Any, sample_weight: Any, n_outputs: int, owner: str) -> ArraySource:
+    def source(
+        self, X: Any, y: Any, sample_weight: Any, n_outputs: int, owner: str, beside: Beside = NOTHING
+    ) -> ArraySource:
         """Return rows to be scored; y is None where it is not known."""
         tables = self.tables(X)
         n = len(tables[0])
+        exposure, offset = beside.checked(n)
         if y is None:
-            return ArraySource(tables, np.broadcast_to(0.0, (n, n_outputs)), None)
+            nothing = np.broadcast_to(0.0, (n, n_outputs))
+            return ArraySource(tables, nothing, None, offset=offset, exposure=exposure)
         weight = check_weights(sample_weight, n)
         values = check_response(y, n_rows=n, vary=False, owner=owner)
         given = 1 if values.ndim == 1 else values.shape[1]
         if given != n_outputs:
             raise DataError(f"y has {given} outputs, but {owner} was fitted with {n_outputs}.")
-        return ArraySource(tables, values, weight)
+        return ArraySource(tables, values, weight, offset=offset, exposure=exposure)
 
 
 class Rows(NamedTuple):
@@ -87,14 +94,22 @@ def rows_of_arrays(
     weight_type: str,
     owner: str,
     keep_missing: bool = False,
+    beside: Beside = NOTHING,
+    family: Any = None,
 ) -> Rows:
-    """Check X, y and weights once and return them as a source; NaN in X stays if ``keep_missing``."""
+    """Check X, y, weights and what else rows carry once and return them as a source.
+
+    NaN in X stays if ``keep_missing``; a family says where the response may lie.
+    """
     reader, coded = Reader.fit(X, y, gate, expert, unseen, owner, keep_missing)
     n = len(coded)
     weight = check_weights(sample_weight, n)
     values = check_response(y, n_rows=n, sample_weight=weight, owner=owner)
     weight = typed_weights(weight, weight_type)
-    return Rows(ArraySource(reader.tables(X, coded), values, weight), reader, response_names(y))
+    beside, names = beside.checked(n), response_names(y)
+    check_support(family, values, beside, weight, names[0] if names else "y")
+    source = ArraySource(reader.tables(X, coded), values, weight, offset=beside.offset, exposure=beside.exposure)
+    return Rows(source, reader, names)
 
 
 def typed_weights(weight: Array | None, weight_type: str) -> Array | None:

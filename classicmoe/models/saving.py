@@ -23,9 +23,9 @@ from classicmoe.transformers_io import dump_transformer, load_transformer
 _NUMBERS = (
     "n_outputs_ n_rows_ weight_sum_ n_parameters_ gate_rank_ expert_rank_ objective_ log_likelihood_ entropy_ "
     "joint_log_likelihood_ gate_kept_ gate_separated_ gradient_norm_ converged_ n_iter_ response_names_ response_name_ "
-    "block_path_"
+    "block_path_ exposure_used_ offset_used_"
 ).split()
-_OPTIONAL = ("joint_log_likelihood_", "gate_kept_", "block_path_")
+_OPTIONAL = ("joint_log_likelihood_", "gate_kept_", "block_path_", "exposure_used_", "offset_used_")
 _SIDES = ("gate", "expert")
 
 
@@ -176,10 +176,16 @@ def check_gate(estimator: Any) -> None:
 
 def _gate_shapes(estimator: Any, k: int) -> dict[str, tuple[int, ...]]:
     columns = len(estimator.gate_features_.names_out)
+    gate = estimator._mixture().gate
+    if hasattr(gate, "shapes"):
+        return dict(gate.shapes(vars(estimator), k, columns))
     if hasattr(estimator, "gate_means_"):
         columns = len(estimator.gate_kept_)
         return {"gate_weights_": (k,), "gate_means_": (k, columns), "gate_covariances_": (k, columns, columns)}
     width = estimator.gate_coef_.shape[1]
     if width not in (0, columns):
         raise ModelFileError(f"array 'gate_coef_' has {width} columns, expected {columns}")
-    return {"gate_coef_": (k, width), "gate_intercept_": (k,)}
+    shapes: dict[str, tuple[int, ...]] = {"gate_coef_": (k, width), "gate_intercept_": (k,)}
+    if hasattr(estimator, "gate_coef_effective_"):
+        shapes |= {"gate_coef_effective_": (k, width), "gate_intercept_effective_": (k,)}
+    return shapes

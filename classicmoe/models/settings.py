@@ -79,6 +79,9 @@ def _check_component(part: Any, side: str) -> None:
     ridge = getattr(part, "ridge", 0.0)
     if not isinstance(ridge, Real) or not 0.0 <= ridge < np.inf:
         raise ConfigurationError(f"The {side}'s ridge must be a number >= 0, not {ridge!r}.")
+    temperature = getattr(part, "temperature", 1.0)
+    if not isinstance(temperature, Real) or not 0.0 < temperature < np.inf:
+        raise ConfigurationError(f"The {side}'s temperature must be a number > 0, not {temperature!r}.")
 
 
 def seeds(random_state: Any, n: int) -> list[np.random.SeedSequence]:

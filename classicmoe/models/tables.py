@@ -25,19 +25,35 @@ def coefficient_rows(estimator: Any) -> list[dict[str, Any]]:
     outputs = response_names(estimator)
     several = len(outputs) > 1
     gate_rows = gate_table_rows(estimator)
-    expert_terms = ["(intercept)", *estimator.expert_features_.names_out]
     for k in range(len(estimator.expert_mass_)):
         for term, values in gate_rows:
             row = {"part": "gate", "expert": k, "term": term, "estimate": float(values[k])}
             rows.append({**row, "output": ""} if several else row)
-    for k in range(len(estimator.expert_intercept_)):
-        for j, output in enumerate(outputs):
-            at = (k, j) if several else (k,)
-            values = [estimator.expert_intercept_[at], *estimator.expert_coef_[at], estimator.expert_scale_[at]]
-            for term, value in zip([*expert_terms, "(scale)"], values, strict=True):
-                row = {"part": "expert", "expert": k, "term": term, "estimate": float(value)}
+    tables = [expert_table_rows(estimator, j) for j in range(len(outputs))]
+    for k in range(len(estimator.expert_mass_)):
+        for output, table in zip(outputs, tables, strict=True):
+            for term, values in table:
+                row = {"part": "expert", "expert": k, "term": term, "estimate": float(values[k])}
                 rows.append({**row, "output": output} if several else row)
     return rows
+
+
+def expert_table_rows(estimator: Any, output: int) -> list[tuple[str, Any]]:
+    """Return the experts' coefficients and further parameters for one output as terms and one number per expert."""
+    at = (slice(None), output) if estimator.expert_intercept_.ndim > 1 else (slice(None),)
+    terms = ["(intercept)", *estimator.expert_features_.names_out]
+    values = [estimator.expert_intercept_[at], *estimator.expert_coef_[at].T]
+    further = {
+        f"({name.removeprefix('expert_').removesuffix('_')})": value[at]
+        for name, value in vars(estimator).items()
+        if _is_further(name) and np.shape(value) == estimator.expert_intercept_.shape
+    }
+    return [*zip(terms, values, strict=True), *further.items()]
+
+
+def _is_further(name: str) -> bool:
+    known = ("expert_intercept_", "expert_coef_", "expert_mass_")
+    return name.startswith("expert_") and name.endswith("_") and name not in known
 
 
 def gate_table_rows(estimator: Any) -> list[tuple[str, Any]]:
@@ -106,14 +122,12 @@ def summarise(estimator: Any) -> Summary:
 
 
 def _expert_lines(estimator: Any, header: list[str]) -> list[str]:
-    terms = ["(intercept)", *estimator.expert_features_.names_out, "(scale)"]
     names = response_names(estimator)
     lines: list[str] = []
     for j, name in enumerate(names):
-        at = (slice(None), j) if len(names) > 1 else (slice(None),)
-        values = np.column_stack(
-            [estimator.expert_intercept_[at], estimator.expert_coef_[at], estimator.expert_scale_[at]]
-        )
+        table = expert_table_rows(estimator, j)
+        values = np.column_stack([row for _, row in table])
+        terms = [term for term, _ in table]
         lines += [f"Experts ({name})" if len(names) > 1 else "Experts", *_block(header, terms, values)]
     return lines
 
