@@ -19,6 +19,18 @@ class Regions(NamedTuple):
     covariances: np.ndarray
 
 
+class Tree(NamedTuple):
+    """A tree of softmax gates: paths (K, E), nodes (E,) and coefficients (E, 1 + p_gate) of its branches."""
+
+    paths: np.ndarray
+    node: np.ndarray
+    coef: np.ndarray
+
+    @property
+    def shape(self):
+        return self.coef.shape
+
+
 class Parameters(NamedTuple):
     """A mixture: gate (coefficients (K, 1 + p_gate) or regions), experts (K, q, 1 + p_expert), covariances."""
 
@@ -59,8 +71,18 @@ def log_regions(X, regions):
     return out
 
 
+def log_tree(X, tree):
+    """log of the product of the split probabilities along every expert's path, (n, K)."""
+    log_branch = np.empty((len(X), len(tree.node)))
+    for v in np.unique(tree.node):
+        log_branch[:, tree.node == v] = log_softmax(X, tree.coef[tree.node == v])
+    return np.stack([log_branch[:, path > 0.0].sum(axis=1) for path in tree.paths], axis=1)
+
+
 def log_gate(X, gate):
     """log p(expert | x), (n, K)."""
+    if isinstance(gate, Tree):
+        return log_tree(X, gate)
     if not isinstance(gate, Regions):
         return log_softmax(X, gate)
     joint = log_regions(X, gate)
@@ -123,7 +145,12 @@ def gate_of(attributes):
     """Gate of public attributes, by name."""
     if "gate_means_" in attributes:
         return Regions(*(attributes[f"gate_{name}_"] for name in Regions._fields))
-    return np.column_stack([attributes["gate_intercept_"], attributes["gate_coef_"]])
+    if "gate_paths_" in attributes:
+        coef = np.column_stack([attributes["gate_branch_intercept_"], attributes["gate_branch_coef_"]])
+        return Tree(attributes["gate_paths_"], attributes["gate_branch_node_"], coef)
+    # Under a temperature the effective coefficients are those of the probabilities.
+    kind = "effective_" if "gate_coef_effective_" in attributes else ""
+    return np.column_stack([attributes[f"gate_intercept_{kind}"], attributes[f"gate_coef_{kind}"]])
 
 
 def gate_columns(gate, X):

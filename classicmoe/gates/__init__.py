@@ -3,7 +3,8 @@
 from classicmoe.gates.constant import ConstantGate
 from classicmoe.gates.gaussian import GaussianGate
 from classicmoe.gates.softmax import SoftmaxGate
+from classicmoe.gates.tree import TreeGate
 
-GATES = {gate.name: gate for gate in (SoftmaxGate, ConstantGate, GaussianGate)}
+GATES = {gate.name: gate for gate in (SoftmaxGate, ConstantGate, GaussianGate, TreeGate)}
 
-__all__ = ["GATES", "ConstantGate", "GaussianGate", "SoftmaxGate"]
+__all__ = ["GATES", "ConstantGate", "GaussianGate", "SoftmaxGate", "TreeGate"]

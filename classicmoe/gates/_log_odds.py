@@ -14,6 +14,7 @@ class LogOdds:
     """A gate whose fitted attributes are intercepts and slopes and that does not model x."""
 
     joint = False
+    damped = False
 
     def at_floor(self, params: Parameters, ground: Ground) -> NDArray[np.bool_]:
         """Return False for every expert: there is nothing here that can collapse."""

@@ -94,6 +94,7 @@ class GaussianGate(BaseEstimator):
     """
 
     joint = True
+    damped = False
     name = "gaussian"
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"covariance": get_args(Covariance), "scale": ("own", "shared")}
 

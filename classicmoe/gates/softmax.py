@@ -2,10 +2,13 @@ r"""Softmax gating network.
 
 .. math::
 
-    g_k(x) = \frac{\exp(a_k^\top \tilde x)}{\sum_l \exp(a_l^\top \tilde x)},\qquad \tilde x = (1, x)
+    g_k(x) = \frac{\exp(a_k^\top \tilde x / \tau)}{\sum_l \exp(a_l^\top \tilde x / \tau)},\qquad \tilde x = (1, x)
 
 Adding one vector to every :math:`a_k` changes nothing; inside, the columns of :math:`A` sum to zero over experts
 (the symmetric form, which is what the ridge penalises and which knows no reference expert).
+
+The temperature :math:`\tau` is given: (A, tau) and (c A, c tau) are one gate for every c > 0, so that only A / tau can
+be estimated. Statistics and steps are those of the scores A / tau.
 
 Source: Jordan & Jacobs (1994); Boehning & Lindsay (1988) for the bound on the curvature.
 """
@@ -20,9 +23,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
-from classicmoe.contracts import Array, Block, Design, Ground, Step
+from classicmoe.contracts import SHARE, Array, Block, Design, Ground, Step
 from classicmoe.gates._log_odds import LogOdds
-from classicmoe.symmetric import unpack_symmetric, upper_triangle
+from classicmoe.gates._steps import log_softmax, mm_direction, newton_direction, ridge_gradient
 
 
 class SoftmaxParameters(NamedTuple):
@@ -32,7 +35,7 @@ class SoftmaxParameters(NamedTuple):
 
 
 class SoftmaxStatistics(NamedTuple):
-    """Gradient (K, p) and packed curvature (K(K-1)/2, p(p+1)/2), sums of w g_k g_l x x' over k < l."""
+    """Gradient (K, p) in A / tau and packed curvature (K(K-1)/2, p(p+1)/2), sums of w g_k g_l x x' over k < l."""
 
     gradient: Array
     curvature: Array | None
@@ -54,6 +57,10 @@ class SoftmaxGate(LogOdds, BaseEstimator):
         :math:`\lambda`, on the symmetric slopes of standardised columns, in log-likelihood units. The default only
         keeps perfectly separating gates finite: on the ethanol data with three constant experts 1e-8 would cost
         1.9e-3 log-likelihood units, 1e-3 much more. 0 is allowed. The intercepts are not penalised.
+    temperature : float > 0, default=1.0
+        :math:`\tau`, by which the scores are divided; a setting, never estimated. Without a ridge it changes only the
+        units of the coefficients; (tau, ridge) is (1, ridge * tau^2) for ``gate_coef_ / tau``, which is published as
+        ``gate_coef_effective_``.
 
     References
     ----------
@@ -76,17 +83,23 @@ class SoftmaxGate(LogOdds, BaseEstimator):
     name = "softmax"
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"solver": ("newton", "mm")}
 
-    def __init__(self, solver: Literal["newton", "mm"] = "newton", ridge: float = 1e-10):
+    def __init__(self, solver: Literal["newton", "mm"] = "newton", ridge: float = 1e-10, temperature: float = 1.0):
         self.solver = solver
         self.ridge = ridge
+        self.temperature = temperature
+
+    @property
+    def _effective_ridge(self) -> float:
+        """The ridge on A / tau."""
+        return self.ridge * self.temperature**2
 
     def start(self, n_experts: int, width: int) -> SoftmaxParameters:
         """Return the gate that asks all experts alike."""
         return SoftmaxParameters(np.zeros((n_experts, width)))
 
     def softened(self, ridge: float) -> SoftmaxGate:
-        """Return the gate with a larger ridge."""
-        return SoftmaxGate(self.solver, max(ridge, self.ridge))
+        """Return the gate with a larger ridge; ``ridge`` is that of the slopes that the probabilities see."""
+        return SoftmaxGate(self.solver, max(ridge / self.temperature**2, self.ridge), self.temperature)
 
     def log_prob(self, params: SoftmaxParameters, block: Block) -> Array:
         """Return log g_k(x), (K, m)."""
@@ -94,13 +107,9 @@ class SoftmaxGate(LogOdds, BaseEstimator):
 
         def compute() -> Array:
             out = block.scratch("gate log", n_experts)
-            np.dot(params.coef, block.gate_columns, out=out)
-            total, log_total = block.scratch("gate rows", 2)
-            kernels.softmax.shift(out, total)
-            prob = np.exp(out, out=block.scratch("gate prob", n_experts))
-            kernels.mixture.sum_over_experts(prob, total)
-            np.log(total, out=log_total)
-            kernels.softmax.normalise(out, prob, total, log_total)
+            np.dot(params.coef / self.temperature, block.gate_columns, out=out)
+            total, log_total = block.scratch("gate rows", 2)[:, None]
+            log_softmax(out, block.scratch("gate prob", n_experts), total, log_total, [slice(None)])
             return out
 
         return block.once("gate log", params, compute)
@@ -131,57 +140,21 @@ class SoftmaxGate(LogOdds, BaseEstimator):
     def update(
         self, params: SoftmaxParameters, statistics: SoftmaxStatistics, ground: Ground, step: Step = "full"
     ) -> SoftmaxParameters:
-        """Return the parameters after one Newton step ("full", "half") or one MM step ("safe")."""
+        """Return the parameters after a share of the Newton step, or after one MM step ("safe")."""
         if len(params.coef) == 1:
             return params
-        gradient = statistics.gradient - self._ridge_gradient(params)
-        if self.solver == "mm" or step == "safe":
-            return self._centred(params.coef + self._mm_direction(gradient, ground))
-        direction = self._newton_direction(params, statistics, gradient)
+        ridge = self._effective_ridge
+        gradient = statistics.gradient - ridge_gradient(params.coef / self.temperature, ridge)
+        direction, share = None, 1.0
+        if self.solver == "newton" and step != "safe":
+            assert statistics.curvature is not None
+            direction, share = newton_direction(gradient, statistics.curvature, ridge), SHARE[step]
         if direction is None:
-            direction = self._mm_direction(gradient, ground)
-        return self._centred(params.coef + (0.5 if step == "half" else 1.0) * direction)
+            direction, share = mm_direction(gradient, ground.gate_gram, ridge), 1.0
+        return self._centred(params.coef + self.temperature * share * direction)
 
     def _centred(self, coef: Array) -> SoftmaxParameters:
         return SoftmaxParameters(coef - coef.mean(axis=0))
-
-    def _ridge_gradient(self, params: SoftmaxParameters) -> Array:
-        pull = self.ridge * params.coef
-        pull[:, 0] = 0.0
-        return pull
-
-    def _mm_direction(self, gradient: Array, ground: Ground) -> Array:
-        # diag(g) - g g' is below (I - 11'/K)/2 for every g, hence half the Gram matrix bounds every curvature.
-        bound = 0.5 * ground.gate_gram
-        bound[np.arange(1, len(bound)), np.arange(1, len(bound))] += self.ridge
-        return np.linalg.solve(bound, gradient.T).T
-
-    def _newton_direction(
-        self, params: SoftmaxParameters, statistics: SoftmaxStatistics, gradient: Array
-    ) -> Array | None:
-        """Solve in reference form (last expert zero); None when the curvature is not positive definite."""
-        n_experts, width = params.coef.shape
-        free = n_experts - 1
-        assert statistics.curvature is not None
-        blocks = np.zeros((n_experts, n_experts, width, width))
-        i, j = upper_triangle(n_experts, 1)
-        pairs = unpack_symmetric(statistics.curvature, width)
-        blocks[i, j] = blocks[j, i] = -pairs
-        for k in range(n_experts):
-            blocks[k, k] = -blocks[k].sum(axis=0)
-        slopes = self.ridge * np.eye(width)
-        slopes[0, 0] = 0.0
-        hessian = blocks[:free, :free] + (np.eye(free) - 1.0 / n_experts)[:, :, None, None] * slopes
-        hessian = hessian.transpose(0, 2, 1, 3).reshape(free * width, free * width)
-        hessian[np.diag_indices_from(hessian)] += 1e-12 * np.trace(hessian) / len(hessian)
-        try:
-            factor = np.linalg.cholesky(hessian)
-        except np.linalg.LinAlgError:
-            return None
-        half = np.linalg.solve(factor, gradient[:free].ravel())
-        direction = np.zeros_like(params.coef)
-        direction[:free] = np.linalg.solve(factor.T, half).reshape(free, width)
-        return direction if np.isfinite(direction).all() else None
 
     def penalty(self, params: SoftmaxParameters) -> float:
         """Return half the ridge times the squared symmetric slopes."""
@@ -189,12 +162,12 @@ class SoftmaxGate(LogOdds, BaseEstimator):
 
     def score(self, params: SoftmaxParameters, statistics: SoftmaxStatistics) -> Array:
         """Return the derivative in the contrasts with the last expert."""
-        gradient = statistics.gradient - self._ridge_gradient(params)
+        gradient = statistics.gradient / self.temperature - ridge_gradient(params.coef, self.ridge)
         return gradient[:-1].ravel()
 
     def scores(self, params: SoftmaxParameters, block: Block, resp: Array) -> Array:
         """Return each row's derivative in the contrasts, (m, (K-1) p)."""
-        rows = self._gradient_rows(params, block, resp)[:-1]
+        rows = self._gradient_rows(params, block, resp)[:-1] / self.temperature
         return (rows[:, None, :] * block.gate_columns[None]).reshape(-1, rows.shape[1]).T
 
     def n_free(self, params: SoftmaxParameters) -> int:
@@ -228,8 +201,21 @@ class SoftmaxGate(LogOdds, BaseEstimator):
         Under a ridge beyond the default the coefficients are estimates in the symmetric form; re-zeroing them would
         hide what was penalised.
         """
-        coef = params.coef if self.ridge > 1e-8 else params.coef - params.coef[-1]
-        return {"gate_coef_": coef[:, 1:].copy(), "gate_intercept_": coef[:, 0].copy()}
+        coef = params.coef if self._effective_ridge > 1e-8 else params.coef - params.coef[-1]
+        attributes = {"gate_coef_": coef[:, 1:].copy(), "gate_intercept_": coef[:, 0].copy()}
+        if self.temperature != 1.0:
+            attributes["gate_coef_effective_"] = coef[:, 1:] / self.temperature
+            attributes["gate_intercept_effective_"] = coef[:, 0] / self.temperature
+        return attributes
+
+    def meaning(self, attributes: Mapping[str, Array]) -> str:
+        """Return what the numbers of :meth:`rows` are."""
+        told = super().meaning(attributes)
+        return told if self.temperature == 1.0 else f"{told}; to be divided by the temperature {self.temperature:g}"
+
+    def influence(self, attributes: Mapping[str, Array]) -> Array:
+        """Return how much one unit of each column matters, (p_gate,)."""
+        return super().influence(attributes) / self.temperature
 
     def from_attributes(self, attributes: Mapping[str, Array]) -> SoftmaxParameters:
         """Rebuild the parameters from the fitted attributes."""
