@@ -63,6 +63,7 @@ class LinearExpert:
     exposure_is: ClassVar[Literal["rate", "trials", None]] = None
     name: ClassVar[str]
     takes_offset: ClassVar[bool] = True
+    smooth: ClassVar[bool] = True  # the log-density has a derivative everywhere
     ridge: float
 
     @property

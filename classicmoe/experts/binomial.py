@@ -34,7 +34,7 @@ class BinomialExpert(LinearExpert, BaseEstimator):
 
     Parameters
     ----------
-    ridge : float >= 0, default=1e-6
+    ridge : float >= 0, default=1e-10
         Half of it times the squared slopes of standardised columns is subtracted from the log-likelihood: it keeps
         experts finite whose rows are all successes or all failures.
 
@@ -59,7 +59,7 @@ class BinomialExpert(LinearExpert, BaseEstimator):
     exposure_is: ClassVar[Literal["rate", "trials", None]] = "trials"
     support: ClassVar[Support] = successes
 
-    def __init__(self, ridge: float = 1e-6):
+    def __init__(self, ridge: float = 1e-10):
         self.ridge = ridge
 
     def link(self, mean: Array) -> Array:

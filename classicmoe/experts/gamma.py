@@ -31,7 +31,7 @@ class GammaExpert(DispersedExpert, BaseEstimator):
     ----------
     scale : {"own", "shared"}, default="own"
         Whether every expert has its own dispersion :math:`1/\kappa` or all share one.
-    ridge : float >= 0, default=1e-6
+    ridge : float >= 0, default=1e-10
         Half of it times the squared slopes of standardised columns is subtracted from the log-likelihood.
 
     References
@@ -49,7 +49,7 @@ class GammaExpert(DispersedExpert, BaseEstimator):
 
     name: ClassVar[str] = "gamma"
 
-    def __init__(self, scale: Sharing = "own", ridge: float = 1e-6):
+    def __init__(self, scale: Sharing = "own", ridge: float = 1e-10):
         self.scale = scale
         self.ridge = ridge
 

@@ -37,7 +37,7 @@ class NegativeBinomialExpert(LinearExpert, BaseEstimator):
     ----------
     scale : {"own", "shared"}, default="own"
         Whether every expert has its own size or all share one.
-    ridge : float >= 0, default=1e-6
+    ridge : float >= 0, default=1e-10
         Half of it times the squared slopes of standardised columns is subtracted from the log-likelihood.
 
     References
@@ -62,7 +62,7 @@ class NegativeBinomialExpert(LinearExpert, BaseEstimator):
     support: ClassVar[Support] = counts
     n_more: ClassVar[int] = 1
 
-    def __init__(self, scale: Sharing = "own", ridge: float = 1e-6):
+    def __init__(self, scale: Sharing = "own", ridge: float = 1e-10):
         self.scale = scale
         self.ridge = ridge
 

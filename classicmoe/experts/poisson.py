@@ -29,7 +29,7 @@ class PoissonExpert(LinearExpert, BaseEstimator):
 
     Parameters
     ----------
-    ridge : float >= 0, default=1e-6
+    ridge : float >= 0, default=1e-10
         Half of it times the squared slopes of standardised columns is subtracted from the log-likelihood: it keeps
         experts without events finite.
 
@@ -51,7 +51,7 @@ class PoissonExpert(LinearExpert, BaseEstimator):
     exposure_is: ClassVar[Literal["rate", "trials", None]] = "rate"
     support: ClassVar[Support] = counts
 
-    def __init__(self, ridge: float = 1e-6):
+    def __init__(self, ridge: float = 1e-10):
         self.ridge = ridge
 
     def working(self, y: Array) -> Array:

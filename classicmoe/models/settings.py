@@ -76,6 +76,9 @@ def _check_component(part: Any, side: str) -> None:
         if getattr(part, name) not in allowed:
             words = " or ".join(map(repr, allowed))
             raise ConfigurationError(f"The {side}'s {name} must be {words}, not {getattr(part, name)!r}.")
+    wrong = part.check_arguments() if hasattr(part, "check_arguments") else None
+    if wrong:
+        raise ConfigurationError(f"The {side}'s {wrong}.")
     ridge = getattr(part, "ridge", 0.0)
     if not isinstance(ridge, Real) or not 0.0 <= ridge < np.inf:
         raise ConfigurationError(f"The {side}'s ridge must be a number >= 0, not {ridge!r}.")

@@ -42,7 +42,8 @@ def test_one_more_step_stays_at_a_converged_solution(case):
     assert outcome.status is Status.CONVERGED
     again = problem.update(outcome.triple)
     assert largest_difference(problem.mixture.pack(again), problem.mixture.pack(outcome.triple.params)) < 1e-6
-    assert outcome.gradient_norm < 1e-6
+    if getattr(case.expert, "smooth", True):  # at a corner there is no gradient
+        assert outcome.gradient_norm < 1e-6
 
 
 @over(ENGINE_CROSS)

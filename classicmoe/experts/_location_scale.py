@@ -1,0 +1,78 @@
+r"""Linear location and a scale: families of :math:`(y - b_k^\top \tilde x)/\sigma_k` that outliers do not spoil.
+
+The response is scaled by median and median absolute deviation, since one gross error would shrink everything else to
+nothing under a standard deviation. Every update is a weighted least-squares fit.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classicmoe.contracts import Array, Block, Design, Ground, Response, Scaling
+from classicmoe.experts._linear import LinearExpert, LinearParameters, LinearStatistics
+from classicmoe.symmetric import unpack_symmetric
+
+
+class LocationScaleExpert(LinearExpert):
+    """A family with an identity link whose first further parameter ``more[:, 0]`` is the logarithm of a scale."""
+
+    scaling: ClassVar[Scaling] = "robust"
+    takes_offset: ClassVar[bool] = False
+    longest: ClassVar[float] = np.inf
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"scale": ("own", "shared")}
+    scale: str
+
+    def link(self, mean: Array) -> Array:
+        """Return the mean; the median of the scaled response is 0."""
+        return np.zeros_like(mean)
+
+    def start_scale(self, ground: Ground) -> float:
+        """Return the logarithm of the scale of the scaled response."""
+        return 0.0
+
+    def _bounded(self, predictor: Array) -> Array:
+        return predictor
+
+    def residual(self, params: LinearParameters, block: Block) -> Array:
+        """Return y - b' x, (K, m)."""
+        return block.once(f"{self.name} residual", params, lambda: block.y[0] - self.predictor(params, block))
+
+    def gain(self, statistics: LinearStatistics, change: Array) -> Array:
+        """Return by how much twice the expected log-density rises with the coefficients, per unit of 1 / scale^2."""
+        curvature = unpack_symmetric(statistics.curvature, change.shape[1])
+        by_slope = 2.0 * (change * statistics.gradient).sum(axis=1)
+        return np.asarray(by_slope - np.einsum("kp,kpr,kr->k", change, curvature, change))
+
+    def spread(self, params: LinearParameters) -> Array:
+        """Return the scales."""
+        return np.asarray(np.exp(params.more[:, 0]))
+
+    def at_floor(self, params: LinearParameters, ground: Ground) -> NDArray[np.bool_]:
+        """Return which scales are at the floor."""
+        return np.asarray(np.exp(2.0 * params.more[:, 0]) <= 1.0001 * ground.floor)
+
+    def mean_of(self, predictor: Array, more: Array, exposure: Array | None) -> Array:
+        """Return the location."""
+        return predictor
+
+    def to_raw(self, params: LinearParameters, design: Design, response: Response) -> LinearParameters:
+        """Translate to the user's columns and response."""
+        coef = design.to_raw(params.coef) * response.scale[0]
+        coef[:, 0] += response.center[0]
+        return LinearParameters(coef, self.rescale(params.more, response.scale[0]))
+
+    def from_raw(self, params: LinearParameters, design: Design, response: Response) -> LinearParameters:
+        """Translate from the user's columns and response."""
+        coef = params.coef.copy()
+        coef[:, 0] -= response.center[0]
+        coef = design.from_raw(coef / response.scale[0])
+        return LinearParameters(coef, self.rescale(params.more, 1.0 / response.scale[0]))
+
+    def rescale(self, more: Array, factor: float) -> Array:
+        """Return the further parameters of a response that is multiplied by a factor."""
+        out = more.copy()
+        out[:, 0] += np.log(factor)
+        return out
