@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import SHARE, Array, Block, Ground, Step
 from classicmoe.covariances.sharing import pool
-from classicmoe.experts._freedom import degrees_of, freedom_of, freedom_slopes
+from classicmoe.experts._freedom import COORDINATES, LEAST, degrees_of, freedom_of, freedom_slopes
 from classicmoe.experts._linear import LinearParameters, LinearStatistics, Sharing, newton_1d
 from classicmoe.experts._location_scale import LocationScaleExpert
 
@@ -35,8 +35,10 @@ class StudentTExpert(LocationScaleExpert, BaseEstimator):
     Parameters
     ----------
     df : {"shared", "own"} or float, default="shared"
-        Degrees of freedom: estimated, one number for all experts or one for each, between 2.1 (mean and variance
-        exist) and 200 (as good as normal); or fixed.
+        Degrees of freedom: estimated, one number for all experts or one for each; or fixed.
+    lowest_df : float > 0, default=2.1
+        Least degrees of freedom that are estimated. From 2.1 on mean and variance exist; below 2 predicted variances
+        can be infinite, below 1 there is no mean: use ``predict_dist(X).quantile(0.5)``.
     scale : {"own", "shared"}, default="own"
         Whether every expert has its own scale :math:`\sigma` or all share one.
     ridge : float >= 0, default=0
@@ -60,8 +62,9 @@ class StudentTExpert(LocationScaleExpert, BaseEstimator):
 
     name: ClassVar[str] = "student_t"
 
-    def __init__(self, df: Any = "shared", scale: Sharing = "own", ridge: float = 0.0):
+    def __init__(self, df: Any = "shared", lowest_df: float = LEAST, scale: Sharing = "own", ridge: float = 0.0):
         self.df = df
+        self.lowest_df = lowest_df
         self.scale = scale
         self.ridge = ridge
 
@@ -82,13 +85,13 @@ class StudentTExpert(LocationScaleExpert, BaseEstimator):
 
     def start_more(self, ground: Ground) -> Array:
         """Return the logarithm of the scale and 10 degrees of freedom."""
-        return np.array([self.start_scale(ground), freedom_of(10.0)][: self.n_more])
+        return np.array([self.start_scale(ground), freedom_of(10.0, self.lowest_df)][: self.n_more])
 
     def _degrees(self, params: LinearParameters) -> Array:
         """Return degrees of freedom (K, 1)."""
         if self._fixed:
             return np.full((len(params.coef), 1), float(self.df))
-        return degrees_of(params.more[:, 1:2])
+        return degrees_of(params.more[:, 1:2], self.lowest_df)
 
     def _squares(self, params: LinearParameters, block: Block) -> Array:
         """Return d^2, (K, m)."""
@@ -120,7 +123,7 @@ class StudentTExpert(LocationScaleExpert, BaseEstimator):
         scaled = self._weight(params, block) * squares
         if self._fixed:
             return [scaled - 1.0, scaled]
-        first, second = freedom_slopes(params.more[:, 1:2], squares)
+        first, second = freedom_slopes(params.more[:, 1:2], squares, self.lowest_df)
         return [scaled - 1.0, first, scaled, second]
 
     def update_more(
@@ -141,7 +144,7 @@ class StudentTExpert(LocationScaleExpert, BaseEstimator):
         return self._within(out)
 
     def _within(self, more: Array) -> Array:
-        return more if self._fixed else np.column_stack([more[:, 0], np.clip(more[:, 1], -12.0, 12.0)])
+        return more if self._fixed else np.column_stack([more[:, 0], np.clip(more[:, 1], *COORDINATES)])
 
     def named_more(self, params: LinearParameters) -> dict[str, Array]:
         """Return scales and degrees of freedom."""
@@ -152,13 +155,16 @@ class StudentTExpert(LocationScaleExpert, BaseEstimator):
         log_scale = np.log(attributes["expert_scale_"])
         if self._fixed:
             return np.asarray(log_scale[:, None])
-        return np.column_stack([log_scale, freedom_of(attributes["expert_df_"])])
+        return np.column_stack([log_scale, freedom_of(attributes["expert_df_"], self.lowest_df)])
 
     def check_arguments(self) -> str | None:
         """Say what is wrong with the arguments."""
-        if self.df in ("shared", "own") if isinstance(self.df, str) else 0.0 < float(self.df) < np.inf:
-            return None
-        return f"df must be 'shared', 'own' or a number > 0, not {self.df!r}"
+        for name, value in (("df", self.df), ("lowest_df", self.lowest_df)):
+            words = ("shared", "own") if name == "df" else ()
+            if value not in words if isinstance(value, str) else not 0.0 < value < np.inf:
+                known = "'shared', 'own' or " if words else ""
+                return f"{name} must be {known}a number > 0, not {value!r}"
+        return None
 
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return t distributions."""
