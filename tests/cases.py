@@ -30,7 +30,7 @@ from classicmoe.experts import (
     NegativeBinomialExpert,
     PoissonExpert,
 )
-from classicmoe.gates import ConstantGate, GaussianGate, SoftmaxGate, TreeGate
+from classicmoe.gates import ActivationGate, ConstantGate, GaussianGate, SoftmaxGate, TreeGate
 
 
 def gaussian(n_outputs=1):
@@ -123,6 +123,11 @@ MORE_GATES = {
     "tree": TreeGate(),
     "tree mm": TreeGate(solver="mm"),
     "tree ridge": TreeGate(ridge=2.0),
+    "activation": ActivationGate(),
+    "activation tanh": ActivationGate("tanh", temperature=0.3),
+    "activation tanh inside ridge": ActivationGate("tanh", "inside", ridge=2.0),
+    "activation softplus": ActivationGate("softplus", temperature=0.5),
+    "activation identity": ActivationGate("identity", temperature=2.0),
 }
 EXPERTS = {
     "gaussian": (GaussianExpert(), gaussian()),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, norm
 
 
 class Regions(NamedTuple):
@@ -29,6 +29,28 @@ class Tree(NamedTuple):
     @property
     def shape(self):
         return self.coef.shape
+
+
+class Activated(NamedTuple):
+    """Scores are (function(inner score) + outer) / temperature: inner (K, 1 + p_gate), outer (K,)."""
+
+    function: Any
+    inner: np.ndarray
+    outer: np.ndarray
+    temperature: float
+
+    @property
+    def shape(self):
+        return self.inner.shape
+
+
+ACTIVATIONS = {
+    "sigmoid": lambda z: 1.0 / (1.0 + np.exp(-z)),
+    "tanh": np.tanh,
+    "gelu": lambda z: z * norm.cdf(z),
+    "softplus": lambda z: np.log1p(np.exp(z)),
+    "identity": lambda z: z,
+}
 
 
 class Parameters(NamedTuple):
@@ -83,6 +105,9 @@ def log_gate(X, gate):
     """log p(expert | x), (n, K)."""
     if isinstance(gate, Tree):
         return log_tree(X, gate)
+    if isinstance(gate, Activated):
+        scores = (gate.function(with_intercept(X) @ gate.inner.T) + gate.outer) / gate.temperature
+        return scores - logsumexp(scores, axis=1, keepdims=True)
     if not isinstance(gate, Regions):
         return log_softmax(X, gate)
     joint = log_regions(X, gate)
@@ -138,11 +163,14 @@ def parameters_of(estimator):
     if intercept.ndim == 1:
         intercept, coef = intercept[:, None], coef[:, None, :]
     experts = np.concatenate([intercept[..., None], coef], axis=2)
-    return Parameters(gate_of(vars(estimator)), experts, estimator.expert_covariances_)
+    return Parameters(gate_of(vars(estimator), estimator.gate), experts, estimator.expert_covariances_)
 
 
-def gate_of(attributes):
-    """Gate of public attributes, by name."""
+def gate_of(attributes, gate=None):
+    """Gate of public attributes, by name; an activation is an argument of the gate."""
+    if "gate_inner_coef_" in attributes:
+        inner = np.column_stack([attributes["gate_inner_intercept_"], attributes["gate_inner_coef_"]])
+        return Activated(ACTIVATIONS[gate.activation], inner, attributes["gate_outer_intercept_"], gate.temperature)
     if "gate_means_" in attributes:
         return Regions(*(attributes[f"gate_{name}_"] for name in Regions._fields))
     if "gate_paths_" in attributes:

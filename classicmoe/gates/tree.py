@@ -66,7 +66,7 @@ class TreeGate(Branches, BaseEstimator):
     >>> X, y = load_dataset("NPreg", return_X_y=True)
     >>> m = MoERegressor(3, gate=TreeGate(((0, 1), 2)), n_init=8, random_state=0).fit(X, y)
     >>> m.gate_paths_.shape, m.gate_branch_coef_.shape
-    ((3, 4), (4, 2))
+    ((3, 4), (4, 1))
     """
 
     name = "tree"

@@ -93,7 +93,7 @@ def density_units(problem):
 def test_objective_is_the_weighted_log_density_minus_the_penalty(case):
     problem, params, weight = setup(case, n=40)
     mixture, look = problem.mixture, problem.survey
-    gate = reference.gate_of(mixture.gate.attributes(mixture.gate.to_raw(params.gate, look.gate_design)))
+    gate = reference.gate_of(mixture.gate.attributes(mixture.gate.to_raw(params.gate, look.gate_design)), mixture.gate)
     expert = mixture.expert.to_raw(params.expert, look.expert_design, look.response)
     raw = reference.Parameters(gate, expert.coef, mixture.expert.covariances(expert))
     X, y = problem.source.tables[0], problem.source.y
