@@ -6,10 +6,12 @@ import statsmodels.api as sm
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
+from classicmoe import MoERegressor
+from classicmoe.exceptions import ConfigurationError
 from classicmoe.gates import SoftmaxGate
 from classicmoe.gates.softmax import SoftmaxParameters
 from tests import reference
-from tests.cases import CASES, block_of
+from tests.cases import CASES, block_of, two_regimes
 
 CASE = CASES["softmax / gaussian"]
 
@@ -181,3 +183,53 @@ def test_one_expert_has_no_parameters():
     params, values = fixed.solve(gate, n_steps=3)
     assert gate.n_free(params) == 0 and gate.pack(params).shape == (0,)
     assert (params.coef == 0.0).all() and (values == 0.0).all()
+
+
+@pytest.mark.parametrize("solver", ("newton", "mm"))
+@pytest.mark.parametrize("temperature", (0.3, 1.0, 7.0))
+@pytest.mark.parametrize("ridge", (0.0, 2.0))
+def test_a_temperature_and_a_ridge_are_a_ridge_on_the_effective_coefficients(solver, temperature, ridge):
+    fixed = Fixed(*rows())
+    hot, one = SoftmaxGate(solver, ridge, temperature), SoftmaxGate(solver, ridge * temperature**2)
+    a, rising = fixed.solve(hot, n_steps=30, steps=("full", "half", "safe"))
+    b, expected = fixed.solve(one, n_steps=30, steps=("full", "half", "safe"))
+    assert np.allclose(a.coef / temperature, b.coef, rtol=1e-11, atol=1e-12)
+    assert np.allclose(rising, expected, rtol=1e-12)
+    assert np.allclose(hot.log_prob(a, fixed.block), one.log_prob(b, fixed.block), rtol=1e-11, atol=1e-12)
+
+
+def test_without_a_ridge_a_temperature_changes_the_units_of_the_coefficients_only():
+    X, y = two_regimes(200)
+    settings = {"n_init": 4, "random_state": 0}
+    one = MoERegressor(2, SoftmaxGate(ridge=0.0), **settings).fit(X, y)
+    hot = MoERegressor(2, SoftmaxGate(ridge=0.0, temperature=4.0), **settings).fit(X, y)
+    assert hot.log_likelihood_ == pytest.approx(one.log_likelihood_, abs=1e-6)
+    assert hot.n_parameters_ == one.n_parameters_
+    assert np.allclose(hot.predict_gate(X), one.predict_gate(X), atol=1e-4)
+    assert np.allclose(hot.gate_coef_, 4.0 * one.gate_coef_, rtol=1e-3)
+    assert np.array_equal(hot.gate_coef_effective_, hot.gate_coef_ / 4.0)
+    assert np.array_equal(hot.gate_contrasts(0)[0][1], hot.gate_coef_effective_[1] - hot.gate_coef_effective_[0])
+    assert "divided by the temperature 4" in str(hot.summary()) and "temperature" not in str(one.summary())
+    assert not hasattr(one, "gate_coef_effective_")
+    before = hot.gate_coef_effective_.copy()
+    hot.relabel([1, 0])
+    assert np.allclose(hot.gate_coef_effective_, -before, rtol=1e-12)
+    hot.set_params(gate="softmax").fit(X, y)
+    assert not hasattr(hot, "gate_coef_effective_")
+
+
+@pytest.mark.parametrize("temperature", (0.0, -1.0, np.inf, np.nan, "warm", None))
+def test_a_temperature_that_is_none_is_refused(temperature):
+    X, y = two_regimes(60)
+    with pytest.raises(ConfigurationError, match="The gate's temperature must be a number > 0, not"):
+        MoERegressor(2, SoftmaxGate(temperature=temperature), n_init=2).fit(X, y)
+
+
+def test_shares_of_the_newton_step_are_shares():
+    fixed, gate = Fixed(*rows()), SoftmaxGate(ridge=0.3)
+    params, _ = fixed.solve(gate, n_steps=1)
+    statistics = gate.statistics(params, fixed.block, fixed.resp)
+    full = gate.update(params, statistics, fixed.problem.ground).coef - params.coef
+    for step, share in (("half", 0.5), ("tenth", 0.1), ("hundredth", 0.01)):
+        moved = gate.update(params, statistics, fixed.problem.ground, step).coef - params.coef
+        assert np.allclose(moved, share * full, rtol=1e-10, atol=1e-13)
