@@ -25,10 +25,14 @@ from classicmoe.experts import (
     BinomialExpert,
     GammaExpert,
     GaussianExpert,
+    HurdleExpert,
     InverseGaussianExpert,
+    LaplaceExpert,
     LogNormalExpert,
     NegativeBinomialExpert,
     PoissonExpert,
+    StudentTExpert,
+    ZeroInflatedExpert,
 )
 from classicmoe.gates import ActivationGate, ConstantGate, GaussianGate, SoftmaxGate, TreeGate
 
@@ -99,11 +103,31 @@ def glm(family, n_columns=2):
 DRAWS = {
     "poisson": lambda rng, z: rng.poisson(np.exp(z)),
     "negative_binomial": lambda rng, z: rng.poisson(np.exp(z) * rng.gamma(3.0, 1.0 / 3.0, len(z))),
-    "binomial": lambda rng, z: (rng.random(len(z)) < 1.0 / (1.0 + np.exp(1.0 - z))).astype(float),
+    "binomial": lambda rng, z: rng.binomial(8, 1.0 / (1.0 + np.exp(1.0 - z))),
     "gamma": lambda rng, z: rng.gamma(4.0, np.exp(z) / 4.0),
     "inverse_gaussian": lambda rng, z: rng.wald(np.exp(z), 5.0),
     "log_normal": lambda rng, z: np.exp(z + 0.4 * rng.normal(size=len(z))),
 }
+
+
+def with_zeros(family, share=0.3):
+    """Simulator of a family with extra zeros."""
+
+    def simulate(n, seed):
+        X, y = glm(family)(n, seed)
+        return X, np.where(np.random.default_rng([seed, 1]).random(n) < share, 0.0, y)
+
+    return simulate
+
+
+def heavy_tails(n, seed):
+    """Two overlapping lines with t noise and some gross errors."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 2))
+    y = np.where(rng.random(n) < 1.0 / (1.0 + np.exp(-X[:, 0])), 2.0 + X[:, 1], -1.0 - X[:, 0])
+    y += 0.5 * rng.standard_t(3, n)
+    y[:: max(n // 4, 1)] += 8.0
+    return X, y
 
 
 GATES = {
@@ -144,11 +168,20 @@ FAMILIES = {
     "poisson": (PoissonExpert(), glm("poisson")),
     "negative binomial": (NegativeBinomialExpert(), glm("negative_binomial")),
     "negative binomial shared": (NegativeBinomialExpert(scale="shared"), glm("negative_binomial")),
-    "binomial": (BinomialExpert(ridge=0.5), glm("binomial")),
+    "binomial": (BinomialExpert(trials=8), glm("binomial")),
     "gamma": (GammaExpert(), glm("gamma")),
     "gamma shared": (GammaExpert(scale="shared"), glm("gamma")),
     "inverse gaussian": (InverseGaussianExpert(), glm("inverse_gaussian")),
     "inverse gaussian shared": (InverseGaussianExpert(scale="shared"), glm("inverse_gaussian")),
+    "zero-inflated": (ZeroInflatedExpert(), with_zeros("poisson")),
+    "zero-inflated negative binomial": (ZeroInflatedExpert(NegativeBinomialExpert()), with_zeros("negative_binomial")),
+    "hurdle": (HurdleExpert(), with_zeros("poisson")),
+    "hurdle gamma": (HurdleExpert(GammaExpert()), with_zeros("gamma")),
+    "laplace": (LaplaceExpert(), heavy_tails),
+    "laplace shared": (LaplaceExpert(scale="shared"), heavy_tails),
+    "t": (StudentTExpert(), heavy_tails),
+    "t own df shared scale": (StudentTExpert(df="own", scale="shared"), heavy_tails),
+    "t 4": (StudentTExpert(df=4.0), heavy_tails),
     "log-normal": (LogNormalExpert(), glm("log_normal")),
     "log-normal shared": (LogNormalExpert(scale="shared"), glm("log_normal")),
 }

@@ -307,6 +307,5 @@ def merit(run: Run) -> tuple[bool, bool, float]:
 
 def _order_by_expert(mixture: Mixture, params: MixtureParameters) -> NDArray[np.intp]:
     """Order experts by a number that does not depend on their order."""
-    n_experts = len(params.expert[0])
-    keys = [np.round(np.ravel(params.expert[0][k]), 9) for k in range(n_experts)]
-    return np.array(sorted(range(n_experts), key=lambda k: tuple(keys[k])), dtype=np.intp)
+    keys = np.round(mixture.expert.sort_keys(params.expert), 9)
+    return np.lexsort(keys[::-1])

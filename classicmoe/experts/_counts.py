@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
-from classicmoe.contracts import Array, Block
+from classicmoe.contracts import Array
 
 SMALL = 4096  # counts whose log-factorials are kept
 TABLE = 100_000  # counts up to which sums over 0 .. y - 1 are looked up
@@ -64,8 +62,3 @@ class GammaSums:
         if power == 1:
             return np.asarray(digamma(size + y) - digamma(size))
         return np.asarray(polygamma(1, size) - polygamma(1, size + y))
-
-
-def trials_of(block: Block) -> Any:
-    """Return the number of trials per row: the exposure, or 1."""
-    return 1.0 if block.exposure is None else block.exposure

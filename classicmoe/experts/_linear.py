@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from classicmoe import kernels
 from classicmoe.contracts import SHARE, Array, Block, Design, Ground, Response, Scaling, Step
 from classicmoe.covariances.linear import solve
+from classicmoe.experts._support import Misfit, Support, anything
 from classicmoe.symmetric import unpack_symmetric
 
 LONGEST = 4.0  # of a step, in standardised columns: a predictor moved further is a guess
@@ -63,6 +64,7 @@ class LinearExpert:
     exposure_is: ClassVar[Literal["rate", "trials", None]] = None
     name: ClassVar[str]
     takes_offset: ClassVar[bool] = True
+    support: ClassVar[Support] = anything
     smooth: ClassVar[bool] = True  # the log-density has a derivative everywhere
     ridge: float
 
@@ -70,6 +72,10 @@ class LinearExpert:
     def shared(self) -> tuple[bool, ...]:
         """Which of the further parameters all experts share, (s,)."""
         return (False,) * self.n_more
+
+    def check(self, y: Array, exposure: Array | None) -> Misfit | None:
+        """Return which responses (n,) the family does not have, and why."""
+        return type(self).support(y, exposure)
 
     # -- what a family gives ----------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ Source: McCullagh & Nelder (1989); Follmann & Lambert (1991) for mixtures of log
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,9 +18,9 @@ from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block
-from classicmoe.experts._counts import log_binomial, trials_of
+from classicmoe.experts._counts import log_binomial
 from classicmoe.experts._linear import LinearExpert, LinearParameters
-from classicmoe.experts._support import Support, successes
+from classicmoe.experts._support import Misfit, successes
 
 LEAST = 1e-10  # curvature of a trial that is kept where a probability is 0 or 1 to rounding
 
@@ -34,6 +35,8 @@ class BinomialExpert(LinearExpert, BaseEstimator):
 
     Parameters
     ----------
+    trials : int >= 1, default=1
+        Number of trials of every row where no exposure is given.
     ridge : float >= 0, default=1e-10
         Half of it times the squared slopes of standardised columns is subtracted from the log-likelihood: it keeps
         experts finite whose rows are all successes or all failures.
@@ -57,10 +60,23 @@ class BinomialExpert(LinearExpert, BaseEstimator):
 
     name: ClassVar[str] = "binomial"
     exposure_is: ClassVar[Literal["rate", "trials", None]] = "trials"
-    support: ClassVar[Support] = successes
 
-    def __init__(self, ridge: float = 1e-10):
+    def __init__(self, trials: int = 1, ridge: float = 1e-10):
+        self.trials = trials
         self.ridge = ridge
+
+    def check(self, y: Array, exposure: Array | None) -> Misfit | None:
+        """Return which responses are no numbers of successes."""
+        return successes(y, np.full(len(y), float(self.trials)) if exposure is None else exposure)
+
+    def check_arguments(self) -> str | None:
+        """Say what is wrong with the arguments."""
+        if isinstance(self.trials, Integral) and self.trials >= 1:
+            return None
+        return f"trials must be a whole number >= 1, not {self.trials!r}"
+
+    def _trials(self, block: Block) -> Any:
+        return float(self.trials) if block.exposure is None else block.exposure
 
     def link(self, mean: Array) -> Array:
         """Return the log-odds."""
@@ -68,26 +84,25 @@ class BinomialExpert(LinearExpert, BaseEstimator):
 
     def density(self, params: LinearParameters, block: Block) -> Array:
         """Return log of the number of ways + y zeta - m log(1 + exp(zeta))."""
-        y, trials, predictor = block.y[0], trials_of(block), self.predictor(params, block)
+        y, trials, predictor = block.y[0], self._trials(block), self.predictor(params, block)
         out = y * predictor
         out -= trials * np.logaddexp(0.0, predictor)
-        if block.exposure is not None:
-            out += log_binomial(block.exposure, y)
+        if block.exposure is not None or self.trials > 1:
+            out += log_binomial(np.broadcast_to(trials, y.shape), y)
         return np.asarray(out)
 
     def derivatives(self, params: LinearParameters, block: Block) -> tuple[Array, Array]:
         """Return y - m p and m p (1 - p)."""
-        trials, p = trials_of(block), expit(self.predictor(params, block))
+        trials, p = self._trials(block), expit(self.predictor(params, block))
         return block.y[0] - trials * p, trials * np.maximum(p * (1.0 - p), LEAST)
 
     def mean_of(self, predictor: Array, more: Array, exposure: Array | None) -> Array:
-        """Return p, or m p where the number of trials is known."""
-        p = expit(predictor)
-        return np.asarray(p if exposure is None else exposure * p)
+        """Return m p."""
+        return np.asarray(expit(predictor) * (self.trials if exposure is None else exposure))
 
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return binomial distributions."""
-        trials = np.ones(len(location)) if exposure is None else exposure
+        trials = np.full(len(location), float(self.trials)) if exposure is None else exposure
         from classicmoe.distributions import BinomialComponents
 
         return BinomialComponents(expit(location[..., 0]), trials)

@@ -79,10 +79,9 @@ def check_support(expert: Any, y: Array, beside: Beside, weight: Array | None, n
     DataError
         With the family, what is wrong, the rows and the cure.
     """
-    support = getattr(type(expert), "support", None)
-    if support is None or y.ndim != 1:
+    if y.ndim != 1 or not hasattr(expert, "check"):
         return
-    misfit = expert.check(y, beside.exposure) if hasattr(expert, "check") else support(y, beside.exposure)
+    misfit = expert.check(y, beside.exposure)
     if misfit is None:
         return
     rows = misfit.rows if weight is None else misfit.rows[weight[misfit.rows] > 0.0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -62,7 +62,7 @@ def _settings(estimator: Any) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
         if isinstance(value, BaseEstimator) and name in _SIDES:
-            settings[name] = {"name": value.name, "arguments": value.get_params(deep=False)}
+            settings[name] = _component_state(value)
         elif name in ("gate_features", "expert_features"):
             # What they select lives in the feature maps; a transformer among them is stored there.
             settings[name] = _listed(value)
@@ -75,6 +75,23 @@ def _settings(estimator: Any) -> dict[str, Any]:
         else:
             settings[name] = _plain(value)
     return settings
+
+
+def _component_state(component: Any) -> dict[str, Any]:
+    """Return a gate or an expert family by name, with its arguments; those may be families themselves."""
+    arguments = {
+        name: _component_state(value) if isinstance(value, BaseEstimator) else _plain(value)
+        for name, value in component.get_params(deep=False).items()
+    }
+    return {"name": component.name, "arguments": arguments}
+
+
+def _component(state: dict[str, Any], known: Mapping[str, Any]) -> Any:
+    arguments = {
+        name: _component(value, known) if isinstance(value, dict) else value
+        for name, value in state["arguments"].items()
+    }
+    return known[state["name"]](**arguments)
 
 
 def _listed(value: Any) -> Any:
@@ -106,7 +123,7 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
     settings = dict(header["settings"])
     for side, known in (("gate", GATES), ("expert", EXPERTS)):
         if isinstance(settings.get(side), dict):
-            settings[side] = known[settings[side]["name"]](**settings[side]["arguments"])
+            settings[side] = _component(settings[side], known)
     estimator.set_params(**settings)
     for name, array in arrays.items():
         if not name.endswith("_") or name.startswith("_") or not np.isfinite(array).all():

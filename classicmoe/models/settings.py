@@ -10,9 +10,11 @@ from sklearn.base import clone
 
 from classicmoe.em.starts import PARAMETERS, PARTITIONS
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.experts import EXPERTS
+from classicmoe.experts import EXPERT_CLASSES, EXPERTS
 from classicmoe.gates import GATES
 from classicmoe.models.messages import did_you_mean
+
+CLASSES = {"gate": tuple(GATES.values()), "expert": EXPERT_CLASSES}
 
 
 def component(value: Any, known: dict[str, Any], what: str) -> Any:
@@ -22,7 +24,7 @@ def component(value: Any, known: dict[str, Any], what: str) -> Any:
             names = ", ".join(repr(name) for name in known)
             raise ConfigurationError(f"{what}={value!r} is not known.{did_you_mean(value, known)} Known: {names}.")
         return known[value]()
-    if not isinstance(value, tuple(known.values())):
+    if not isinstance(value, CLASSES[what]):
         names = ", ".join(repr(name) for name in known)
         raise ConfigurationError(f"{what} must be one of {names} or such an object, not {value!r}.")
     return clone(value)

@@ -48,6 +48,8 @@ def test_one_more_step_stays_at_a_converged_solution(case):
 
 @over(ENGINE_CROSS)
 def test_with_and_without_acceleration_one_optimum(case):
+    if not getattr(case.expert, "smooth", True):
+        pytest.skip("near corners plain steps are so short that leaps go elsewhere")
     problem, params = ready(case)
     plain = climb(problem, params, TIGHT._replace(accelerate=False))
     fast = climb(problem, params)
