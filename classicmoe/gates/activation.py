@@ -67,6 +67,9 @@ class ActivationGate(Activated, BaseEstimator):
 
     Notes
     -----
+    Published are ``gate_inner_coef_`` (K, p_gate) and ``gate_inner_intercept_`` (K,), inside the activation and in the
+    columns' own units, and ``gate_outer_intercept_`` (K,), the last of which is zero.
+
     With two experts and ``"sigmoid"`` or ``"tanh"``, (a_1, a_2) and (-a_2, -a_1) are one gate; published are those of
     which the first slopes have a positive sum. Where all scores are large ``"softplus"`` and ``"gelu"`` are nearly
     linear: then the intercepts inside, or the slopes that all experts have in common, are not determined.

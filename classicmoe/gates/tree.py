@@ -54,6 +54,12 @@ class TreeGate(Branches, BaseEstimator):
     ridge : float >= 0, default=1e-10
         :math:`\lambda`, on the slopes of standardised columns, symmetric at every node.
 
+    Notes
+    -----
+    Published are ``gate_branch_coef_`` (E, p_gate) and ``gate_branch_intercept_`` (E,) of all branches, zero for the last
+    branch of a node; ``gate_branch_node_`` (E,), the node at which a branch grows, 0 the root; and ``gate_paths_``
+    (K, E), 1 for the branches that lead to an expert.
+
     References
     ----------
     Jordan, M. I. and Jacobs, R. A. (1994). Hierarchical mixtures of experts and the EM algorithm. Neural
