@@ -56,9 +56,9 @@ class TreeGate(Branches, BaseEstimator):
 
     Notes
     -----
-    Published are ``gate_branch_coef_`` (E, p_gate) and ``gate_branch_intercept_`` (E,) of all branches, zero for the last
-    branch of a node; ``gate_branch_node_`` (E,), the node at which a branch grows, 0 the root; and ``gate_paths_``
-    (K, E), 1 for the branches that lead to an expert.
+    Published are ``gate_branch_coef_`` (E, p_gate) and ``gate_branch_intercept_`` (E,) of all branches, zero for the
+    last branch of a node; ``gate_branch_node_`` (E,), the node at which a branch grows, 0 the root; and
+    ``gate_paths_`` (K, E), 1 for the branches that lead to an expert.
 
     References
     ----------
