@@ -22,7 +22,11 @@ class Components(Protocol):
     """The K expert distributions of one continuous output at n rows.
 
     The families are continuous, and the density of each is positive throughout ``support``. Densities may have corners
-    (Laplace) but no jumps inside the support.
+    (Laplace) and be infinite at an end of the support (gamma). Where a density jumps inside the support (uniform), a
+    property ``breaks`` gives those values, (n, B).
+
+    Components may also have ``partial_mean(y, upper=False)``, E[Y; Y <= y] or E[Y; Y > y], (n, K), which tail
+    expectations ask for, and ``kind`` = "continuous", the default.
     """
 
     @property
@@ -72,6 +76,60 @@ class Components(Protocol):
 
         ``rng`` is a ``numpy.random.Generator`` or ``RandomState``; only methods that both have may be used.
         """
+        ...
+
+
+@runtime_checkable
+class DiscreteComponents(Protocol):
+    """The K expert distributions of one output of counts, or of values with atoms, at n rows.
+
+    ``kind`` is "discrete" where all values are whole numbers and "mixed" where atoms stand beside densities; then
+    ``logpdf`` is the density of the continuous part and ``logpmf`` the probability of single values.
+    """
+
+    kind: str
+
+    @property
+    def mean(self) -> Array:
+        """Expert means, (n, K)."""
+        ...
+
+    @property
+    def variance(self) -> Array:
+        """Expert variances, (n, K)."""
+        ...
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Ends of the support shared by all experts, infinite ones included."""
+        ...
+
+    def take(self, rows: Rows) -> DiscreteComponents:
+        """Return the components of some rows; an index array may repeat rows."""
+        ...
+
+    def logpmf(self, y: Array) -> Array:
+        """Return log P_k(Y = y_i | x_i), (n, K), for y of shape (n,); -inf where the probability is 0."""
+        ...
+
+    def cdf(self, y: Array) -> Array:
+        """Return P_k(Y <= y_i | x_i), (n, K)."""
+        ...
+
+    def sf(self, y: Array) -> Array:
+        """Return P_k(Y > y_i | x_i), (n, K)."""
+        ...
+
+    def quantile(self, p: Array, upper: bool = False) -> Array:
+        """Return the smallest y, (n, K), with F_k(y) >= p_i, or with 1 - F_k(y) <= p_i if ``upper``."""
+        ...
+
+    def partial_mean(self, y: Array, upper: bool = False) -> Array:
+        """Return E[Y; Y <= y_i], or E[Y; Y > y_i] if ``upper``, (n, K)."""
+        ...
+
+    def sample(self, which: Index, rng: Any) -> Array:
+        """Draw y from expert ``which``, an array (n,) or (n, size) of expert indices; same shape as ``which``."""
         ...
 
 

@@ -38,6 +38,7 @@ class GaussianComponents:
     """
 
     support = (-np.inf, np.inf)
+    kind = "continuous"
 
     def __init__(self, mean: ArrayLike, scale: ArrayLike):
         self.mean: Array = np.asarray(mean, dtype=np.float64)
@@ -80,6 +81,12 @@ class GaussianComponents:
     def sf(self, y: ArrayLike) -> Array:
         """Return the expert survival functions, (n, K), for y of shape (n,)."""
         return ndtr(-self._standardise(y))
+
+    def partial_mean(self, y: ArrayLike, upper: bool = False) -> Array:
+        """Return E[Y; Y <= y] = mean Phi(z) - scale phi(z), or E[Y; Y > y] if ``upper``, (n, K), y of shape (n,)."""
+        z = self._standardise(y)
+        edge = self.scale * np.exp(-0.5 * (z**2 + _LOG_2PI))
+        return self.mean * ndtr(-z) + edge if upper else self.mean * ndtr(z) - edge
 
     def quantile(self, p: ArrayLike, upper: bool = False) -> Array:
         """Return the expert quantiles, (n, K), for lower (or upper) tail probabilities p of shape (n,)."""

@@ -38,7 +38,7 @@ class _WithZeros(RowFamily):
 
     @property
     def kind(self) -> str:  # type: ignore[override]
-        """ "discrete" for a base of counts, "mixed" (an atom at 0 and a density) for a positive one."""
+        """What the law is: discrete for a base of counts, mixed (an atom at 0 and a density) for a positive one."""
         return "discrete" if self.base.kind == "discrete" else "mixed"
 
     @property

@@ -44,8 +44,33 @@ class RowMixture:
     def slope(self, y: Array) -> Array:
         """Return the derivative of the log-density in y, (n,): the expert derivatives weighted by responsibilities."""
         joint = self.log_weights + self.components.logpdf(y)
-        share = np.exp(joint - _over_experts(np.maximum, joint)[:, None])
-        return _over_experts(np.add, share * self.components.dlogpdf(y)) / _over_experts(np.add, share)
+        top = _over_experts(np.maximum, joint)
+        top = np.where(top == -np.inf, 0.0, top)  # outside the supports of all experts the slope is 0
+        share = np.exp(joint - top[:, None])
+        total = _over_experts(np.add, share)
+        return _over_experts(np.add, share * self.components.dlogpdf(y)) / np.where(total > 0.0, total, 1.0)
+
+    def logpmf(self, y: Array) -> Array:
+        """Return log P(Y = y_i), (n,)."""
+        return _log_sum_exp(self.log_weights + self.components.logpmf(y))
+
+    def partial_below(self, y: Array) -> Array:
+        """Return E[Y; Y <= y_i], (n,)."""
+        return _over_experts(np.add, self._weighted(self.components.partial_mean(y)))
+
+    def partial_above(self, y: Array) -> Array:
+        """Return E[Y; Y > y_i], (n,)."""
+        return _over_experts(np.add, self._weighted(self.components.partial_mean(y, upper=True)))
+
+    def _weighted(self, values: Array) -> Array:
+        """Return g_k values_k, (n, K); an expert that is never asked has no say, not even by an infinite value."""
+        with np.errstate(invalid="ignore"):
+            return np.where(self.log_weights > -np.inf, np.exp(self.log_weights) * values, 0.0)
+
+    @property
+    def kind(self) -> str:
+        """What the components are: continuous, discrete or mixed."""
+        return getattr(self.components, "kind", "continuous")
 
     def cdf(self, y: Array) -> Array:
         """Return P(Y <= y_i), (n,)."""
@@ -57,12 +82,15 @@ class RowMixture:
 
     def mean(self) -> Array:
         """Return the means, (n,) or (n, q)."""
+        if self.components.mean.ndim == 2:
+            return self._weighted(self.components.mean).sum(axis=1)
         return np.einsum("ik,ik...->i...", np.exp(self.log_weights), self.components.mean)
 
     def variance(self) -> Array:
         """Return the variances of one output, (n,): within experts plus between their means."""
-        between = (self.components.mean - self.mean()[:, None]) ** 2
-        return (np.exp(self.log_weights) * (self.components.variance + between)).sum(axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):  # infinite moments
+            between = (self.components.mean - self.mean()[:, None]) ** 2
+            return self._weighted(self.components.variance + between).sum(axis=1)
 
     def covariance(self) -> Array:
         """Return the covariance matrices of several outputs, (n, q, q)."""

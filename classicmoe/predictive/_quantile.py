@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classicmoe.distributions.components import Array, Index
 from classicmoe.predictive._mixing import RowMixture, in_chunks
-from classicmoe.predictive._roots import bracketed_roots
+from classicmoe.predictive._roots import bracketed_roots, first_true
 
 _TINY = float(np.finfo(np.float64).smallest_subnormal)
 _EPS = float(np.finfo(np.float64).eps)
@@ -31,14 +32,39 @@ def _pair_quantiles(mixture: RowMixture, p: Array) -> Array:
     logarithm of a tail being nearly quadratic in y, few steps suffice. Where the distribution function is flat to
     rounding (p in the gap between experts far apart) any y of the flat stretch may be the answer.
     """
-    lowest, highest = mixture.components.support
-    out = np.where(p == 0.0, lowest, highest)
+    ends = [mixture.component_quantiles(np.zeros(len(p)), upper)[int(upper)] for upper in (False, True)]
+    out = np.where(p == 0.0, *ends)
     for upper in (False, True):
         rows = np.flatnonzero((p > 0.5) & (p < 1.0) if upper else (p > 0.0) & (p <= 0.5))
         if len(rows):
             tail = 1.0 - p[rows] if upper else p[rows]  # exact: 1 - p has no rounding for p in [0.5, 1]
-            out[rows] = _tail_quantiles(mixture.take(rows), tail, upper)
+            solve = _tail_quantiles if mixture.kind == "continuous" else _first_quantiles
+            out[rows] = solve(mixture.take(rows), tail, upper)
     return out
+
+
+def _first_quantiles(mixture: RowMixture, tail: Array, upper: bool) -> Array:
+    """Return the smallest y with P(Y <= y) >= p, (n,), where the distribution function has jumps.
+
+    Whole numbers are halved between the lowest and the highest expert quantile; where atoms stand beside densities,
+    the floats are. Either tail may tell that y is reached, so that p = P(Y <= y) gives back y in spite of rounding.
+    """
+    # the lowest expert quantile for a little less: it is on the safe side of a jump at p itself
+    less = tail * (1.0 + 1e-13 if upper else 1.0 - 1e-13)
+    lowest, highest = mixture.component_quantiles(less, upper)[0], mixture.component_quantiles(tail, upper)[1]
+
+    def reached(y: Array) -> NDArray[np.bool_]:
+        below = mixture.cdf(y)
+        return (below >= 1.0 - tail) | (mixture.sf(y) <= tail) if upper else below >= tail
+
+    if mixture.kind == "mixed":
+        return first_true(reached, lowest, highest)
+    low, high = lowest - 1.0, highest
+    while (open_ := high - low > 1.0).any():
+        middle = np.floor(0.5 * (low + high))
+        found = reached(middle)
+        high, low = np.where(open_ & found, middle, high), np.where(open_ & ~found, middle, low)
+    return high
 
 
 def _tail_quantiles(mixture: RowMixture, tail: Array, upper: bool) -> Array:

@@ -47,7 +47,7 @@ def bracketed_roots(function: Equations, lower: Array, upper: Array, f_tol: Arra
     root = np.where(np.abs(fa) < np.abs(fb), a, b)
     x_tol = 1e-40 * np.abs(a - b)
     still = (np.sign(fa) * np.sign(fb) < 0) & (np.minimum(np.abs(fa), np.abs(fb)) > f_tol)
-    index, state = index[still], _pick((a, b, a, fa, fb, fa), still)
+    index, state = _narrowed(function, index[still], _pick((a, b, a, fa, fb, fa), still))
     t = np.full(len(index), 0.5)
     for _ in range(_MAX_ITER):
         if not len(index):
@@ -68,6 +68,48 @@ def _pick(state: State, still: NDArray[np.bool_]) -> State:
     return a, b, c, fa, fb, fc
 
 
+def _narrowed(function: Equations, index: Index, state: State) -> tuple[Index, State]:
+    """Halve brackets over very many powers of ten by the place among the floats, until plain halving can do the rest.
+
+    Tails of powers and densities that rise at 0 have such brackets; halving their length would end far from the root.
+    """
+    a, b, _, fa, fb, _ = state
+    for _ in range(64):
+        small, large = np.minimum(np.abs(a), np.abs(b)), np.maximum(np.abs(a), np.abs(b))
+        same = np.sign(a) * np.sign(b) > 0.0
+        wide = np.flatnonzero(np.where(same, large > 1e30 * small, large > 1e20))
+        if not len(wide):
+            break
+        middle = _floats((_places(a[wide]) >> 1) + (_places(b[wide]) >> 1))
+        value = function(index[wide], middle)
+        first = np.sign(value) == np.sign(fa[wide])
+        a[wide], fa[wide] = np.where(first, middle, a[wide]), np.where(first, value, fa[wide])
+        b[wide], fb[wide] = np.where(first, b[wide], middle), np.where(first, fb[wide], value)
+    return index, (a, b, a, fa, fb, fa)
+
+
+def _places(x: Array) -> Index:
+    """Return the place of every number among the floats: integers in the same order."""
+    bits = np.asarray(x, dtype=np.float64).view(np.int64)
+    return np.where(bits < 0, np.iinfo(np.int64).min - bits, bits)
+
+
+def _floats(places: Index) -> Array:
+    """Return the numbers at these places."""
+    return np.where(places < 0, np.iinfo(np.int64).min - places, places).view(np.float64)
+
+
+def first_true(condition: Callable[[Array], NDArray[np.bool_]], lower: Array, upper: Array) -> Array:
+    """Return the smallest float in [lower, upper] at which a condition that stays true becomes true; else ``upper``."""
+    low, high = _places(lower + 0.0), _places(upper + 0.0)
+    high = np.where(condition(lower), low, high)
+    while (open_ := high - 1 > low).any():
+        middle = (low >> 1) + (high >> 1) + (low & high & 1)
+        found = condition(_floats(middle))
+        high, low = np.where(open_ & found, middle, high), np.where(open_ & ~found, middle, low)
+    return _floats(high)
+
+
 def _advance(function: Equations, index: Index, t: Array, state: State) -> State:
     """Evaluate at the fraction t of the bracket and keep (a newest, b opposite sign, c dropped) with their values."""
     a, b, _, fa, fb, _ = state
@@ -82,7 +124,7 @@ def _advance(function: Equations, index: Index, t: Array, state: State) -> State
 def _fraction(state: State, t_min: Array) -> Array:
     """Return where in the bracket to look next: by inverse quadratic interpolation if it is safe, else the middle."""
     a, b, c, fa, fb, fc = state
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
         safe = (phi**2 < xi) & ((1.0 - phi) ** 2 < 1.0 - xi)
         t = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)

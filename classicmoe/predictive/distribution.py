@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from classicmoe.distributions.components import Array, Components, JointComponents
+from classicmoe.distributions.components import Array, Components, DiscreteComponents, JointComponents
 from classicmoe.exceptions import ConfigurationError
+from classicmoe.predictive._counts import highest_probability_sets
 from classicmoe.predictive._given import checked_log_weights, checked_probabilities, pairs_shape
 from classicmoe.predictive._mixing import RowMixture
 from classicmoe.predictive._quantile import quantiles_of_rows
 from classicmoe.predictive._regions import highest_density_regions
+from classicmoe.predictive._tail_risk import TailRisk
 
 
-class MixtureDistribution:
+class MixtureDistribution(TailRisk):
     r"""Distribution of y given x at n rows: p(y | x_i) = sum_k g_k(x_i) f_k(y | x_i).
 
     A plug-in distribution: the parameters are taken as known, so that intervals cover less than they say when the
@@ -27,7 +29,7 @@ class MixtureDistribution:
     weights : array of shape (n, K)
         Gate probabilities g_k(x_i): not negative, rows adding up to 1 (to 1e-6; they are then rescaled to add up
         exactly). With ``log=True`` their logarithms.
-    components : Components or JointComponents
+    components : Components, DiscreteComponents or JointComponents
         The expert distributions at the same rows, for one output or for q > 1.
     log : bool, default=False
         Whether ``weights`` are logarithms, which keeps probabilities below 1e-308.
@@ -40,6 +42,9 @@ class MixtureDistribution:
         K and q.
     support : tuple of float
         Ends of the support of y (one output only).
+    kind : str
+        "continuous" (:meth:`pdf`), "discrete" (whole numbers: :meth:`pmf`) or "mixed" (both: :meth:`pdf` is the density
+        of the continuous part, :meth:`pmf` the probability of single values).
 
     Notes
     -----
@@ -78,7 +83,9 @@ class MixtureDistribution:
 
     components: Any
 
-    def __init__(self, weights: ArrayLike, components: Components | JointComponents, *, log: bool = False):
+    def __init__(
+        self, weights: ArrayLike, components: Components | DiscreteComponents | JointComponents, *, log: bool = False
+    ):
         self.components = components
         self._log_weights = checked_log_weights(weights, log)
         if self._log_weights.shape != components.mean.shape[:2]:
@@ -122,6 +129,11 @@ class MixtureDistribution:
         """Ends of the support of y."""
         self._needs_one_output("support")
         return self.components.support
+
+    @property
+    def kind(self) -> str:
+        """What the law is: continuous, discrete or mixed."""
+        return self._mixture.kind
 
     @property
     def _outputs(self) -> tuple[int, ...]:
@@ -171,7 +183,19 @@ class MixtureDistribution:
 
     def logpdf(self, y: ArrayLike) -> Array:
         """Return the logarithm of the (joint) density at y; -inf outside the support."""
+        if self.kind == "discrete":
+            raise ConfigurationError("This distribution is of counts and has no density: ask for pmf or logpmf.")
         return self._mixture.at_all("logpdf", y)
+
+    def pmf(self, y: ArrayLike) -> Array:
+        """Return P(Y = y | x); for the shapes see the notes of the class."""
+        return np.exp(self.logpmf(y))
+
+    def logpmf(self, y: ArrayLike) -> Array:
+        """Return log P(Y = y | x); -inf where the probability is zero."""
+        if self.kind == "continuous":
+            raise ConfigurationError("This distribution is continuous, single values have no probability: ask for pdf.")
+        return self._mixture.at_all("logpmf", y)
 
     def cdf(self, y: ArrayLike) -> Array:
         """Return P(Y <= y | x); accurate in the lower tail. Several outputs: of each marginal."""
@@ -182,7 +206,7 @@ class MixtureDistribution:
         return self._marginals("sf", y) if self._joint else self._mixture.at_all("sf", y)
 
     def quantile(self, p: ArrayLike) -> Array:
-        """Return the y with P(Y <= y | x) = p, to rounding.
+        """Return the y with P(Y <= y | x) = p, to rounding; the smallest with P(Y <= y | x) >= p where there are jumps.
 
         Parameters
         ----------
@@ -213,7 +237,10 @@ class MixtureDistribution:
             Probability, strictly between 0 and 1.
         kind : {"equal", "hdr"}, default="equal"
             "equal": between the quantiles (1 - level) / 2 and (1 + level) / 2. "hdr": the highest-density region
-            {y : p(y | x) >= c} with that probability, the shortest region there is; it may be several intervals.
+            {y : p(y | x) >= c} with that probability, the shortest region there is; it may be several intervals. Where
+            the density is flat at c (uniform), the smallest such region with at least that probability (R. J. Hyndman,
+            The American Statistician 50 (1996) 120-126). Counts: the smallest set of whole numbers with at least that
+            probability, as runs from the first to the last number.
 
         Returns
         -------
@@ -225,7 +252,8 @@ class MixtureDistribution:
         ------
         ConfigurationError
             If ``level`` or ``kind`` is not one of these, or for "hdr" with several outputs, whose region is no
-            interval: ask ``dist.marginal(j).interval(level, kind="hdr")``.
+            interval: ask ``dist.marginal(j).interval(level, kind="hdr")``; or for "hdr" where atoms stand beside
+            densities.
         """
         if not 0.0 < level < 1.0:
             raise ConfigurationError(f"level must be strictly between 0 and 1, got {level}.")
@@ -233,7 +261,12 @@ class MixtureDistribution:
             return self.quantile([0.5 * (1.0 - level), 0.5 * (1.0 + level)])
         if kind == "hdr":
             self._needs_one_output('interval(kind="hdr")')
-            return highest_density_regions(self._mixture, level)
+            if self.kind == "mixed":
+                raise ConfigurationError(
+                    'interval(kind="hdr") has no meaning where atoms stand beside densities: ask for kind="equal".'
+                )
+            find = highest_probability_sets if self.kind == "discrete" else highest_density_regions
+            return find(self._mixture, level)
         raise ConfigurationError(f'kind must be "equal" or "hdr", got {kind!r}.')
 
     def sample(self, size: int | None = None, random_state: Any = None) -> Array:
