@@ -74,7 +74,8 @@ class Ground(NamedTuple):
     experts that only ask for its diagonal ``response_squares`` (q,). ``response_weight`` (q,) is the weight of the
     rows in which the output is not missing. ``floor`` is the lowest variance an expert may have, in units of the
     (standardised) response. ``response_mean`` (q,) and ``response_variance`` (q,) are those of the response in the
-    engine's units; where rows have exposures the mean is total response over total exposure.
+    engine's units; where rows have exposures the mean is total response over total exposure. ``unit`` is its typical
+    deviation: 1 where the engine scales it.
     """
 
     rows: int
@@ -88,6 +89,7 @@ class Ground(NamedTuple):
     floor: float
     response_mean: Array
     response_variance: Array
+    unit: float
 
 
 class Block(Protocol):

@@ -29,9 +29,13 @@ from classicmoe.experts import (
     InverseGaussianExpert,
     LaplaceExpert,
     LogNormalExpert,
+    MixedExpert,
+    MultinomialExpert,
     NegativeBinomialExpert,
+    PointMass,
     PoissonExpert,
     StudentTExpert,
+    UniformExpert,
     ZeroInflatedExpert,
 )
 from classicmoe.gates import ActivationGate, ConstantGate, GaussianGate, SoftmaxGate, TreeGate
@@ -120,6 +124,18 @@ def with_zeros(family, share=0.3):
     return simulate
 
 
+def three_classes(n, seed):
+    """Codes of three classes: two overlapping multinomial logits whose signals go different ways."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 2))
+    coef = np.array(
+        [[[0.5, 2.0, -1.0], [-0.5, -1.0, 2.0], [0, 0, 0]], [[-1.0, -2.0, 0.0], [1.0, 0.0, -2.0], [0, 0, 0]]]
+    )
+    upper = (rng.random(n) < 1.0 / (1.0 + np.exp(0.3 - 1.5 * X[:, 0]))).astype(int)
+    logits = np.einsum("icp,ip->ic", coef[upper], np.column_stack([np.ones(n), X]))
+    return X, np.argmax(logits + rng.gumbel(size=(n, 3)), axis=1).astype(float)
+
+
 def heavy_tails(n, seed):
     """Two overlapping lines with t noise and some gross errors."""
     rng = np.random.default_rng(seed)
@@ -177,6 +193,9 @@ FAMILIES = {
     "zero-inflated negative binomial": (ZeroInflatedExpert(NegativeBinomialExpert()), with_zeros("negative_binomial")),
     "hurdle": (HurdleExpert(), with_zeros("poisson")),
     "hurdle gamma": (HurdleExpert(GammaExpert()), with_zeros("gamma")),
+    "poisson and point mass": (MixedExpert([PoissonExpert(), PointMass(), PoissonExpert()]), with_zeros("poisson")),
+    "gamma and log-normal": (MixedExpert([GammaExpert(), LogNormalExpert(), UniformExpert(0, 99)]), glm("gamma")),
+    "gaussian and t": (MixedExpert([GaussianExpert(), StudentTExpert(), LaplaceExpert()]), heavy_tails),
     "laplace": (LaplaceExpert(), heavy_tails),
     "laplace shared": (LaplaceExpert(scale="shared"), heavy_tails),
     "t": (StudentTExpert(), heavy_tails),
@@ -184,6 +203,11 @@ FAMILIES = {
     "t 4": (StudentTExpert(df=4.0), heavy_tails),
     "log-normal": (LogNormalExpert(), glm("log_normal")),
     "log-normal shared": (LogNormalExpert(scale="shared"), glm("log_normal")),
+}
+# No estimator of this table takes them: classifiers have tests of their own.
+CLASSES = {
+    "multinomial": (MultinomialExpert(n_classes=3, ridge=0.5), three_classes),
+    "multinomial mm": (MultinomialExpert(n_classes=3, solver="mm", ridge=0.5), three_classes),
 }
 STRUCTURED = {
     "diagonal 4 missing": (StructuredExpert(Diagonal()), several(4, missing=0.3)),
@@ -267,6 +291,7 @@ INNER = {
     for expert_name, (expert, simulate) in STRUCTURED.items()
     for gate_name in ("constant", "gaussian")
 }
+INNER |= {f"softmax ridge / {name}": Case(GATES["softmax ridge"], *row) for name, row in CLASSES.items()}
 ENGINE, ENGINE_CROSS = CASES | INNER, CROSS | INNER
 
 

@@ -159,6 +159,7 @@ def _second_look(
     workers.close()
     assert total is not None
     squares = total[3]
+    unit = 1.0 if family.scaling != "none" else float(moments.spread.scale.mean())
     return Ground(
         moments.rows,
         moments.weight,
@@ -168,9 +169,10 @@ def _second_look(
         squares if family.diagonal_only else np.diag(squares).copy(),
         None if family.diagonal_only else squares,
         moments.response_weight,
-        MIN_VARIANCE,
+        MIN_VARIANCE * unit**2,
         (moments.spread.center - response.center) / response.scale / moments.mean_exposure,
         np.square(moments.spread.scale / response.scale),
+        unit,
     )
 
 

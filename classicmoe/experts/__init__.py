@@ -4,12 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from classicmoe.experts.binomial import BinomialExpert
+from classicmoe.experts.fixed import PointMass, UniformExpert
 from classicmoe.experts.gamma import GammaExpert
 from classicmoe.experts.gaussian import GaussianExpert
 from classicmoe.experts.hurdle import HurdleExpert
 from classicmoe.experts.inverse_gaussian import InverseGaussianExpert
 from classicmoe.experts.laplace import LaplaceExpert
 from classicmoe.experts.log_normal import LogNormalExpert
+from classicmoe.experts.mixed import MixedExpert
+from classicmoe.experts.multinomial import MultinomialExpert
 from classicmoe.experts.negative_binomial import NegativeBinomialExpert
 from classicmoe.experts.poisson import PoissonExpert
 from classicmoe.experts.student_t import StudentTExpert
@@ -25,6 +28,7 @@ FAMILIES = (
     LogNormalExpert,
     LaplaceExpert,
     StudentTExpert,
+    MultinomialExpert,
 )
 WRAPPED = (
     *((ZeroInflatedExpert, base) for base in (PoissonExpert, NegativeBinomialExpert, BinomialExpert)),
@@ -42,6 +46,7 @@ def _wrapped(wrapper: Any, family: Any) -> Callable[..., Any]:
 
 EXPERTS: dict[str, Callable[..., Any]] = {expert.name: expert for expert in FAMILIES}
 EXPERTS |= {wrapper(base()).name: _wrapped(wrapper, base) for wrapper, base in WRAPPED}
-EXPERT_CLASSES = (*FAMILIES, ZeroInflatedExpert, HurdleExpert)
+STORED = EXPERTS | {part.name: part for part in (PointMass, UniformExpert, MixedExpert)}  # in model files
+EXPERT_CLASSES = (*FAMILIES, ZeroInflatedExpert, HurdleExpert, PointMass, UniformExpert, MixedExpert)
 
-__all__ = ["EXPERTS", "EXPERT_CLASSES", *sorted(expert.__name__ for expert in EXPERT_CLASSES)]
+__all__ = ["EXPERTS", "EXPERT_CLASSES", "STORED", *sorted(expert.__name__ for expert in EXPERT_CLASSES)]

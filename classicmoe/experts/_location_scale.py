@@ -26,12 +26,17 @@ class LocationScaleExpert(LinearExpert):
     scale: str
 
     def link(self, mean: Array) -> Array:
-        """Return the mean; the median of the scaled response is 0."""
-        return np.zeros_like(mean)
+        """Return the mean."""
+        return mean
+
+    def start(self, n_experts: int, ground: Ground) -> LinearParameters:
+        """Return the center of the response and a typical deviation, the same for all experts."""
+        params = super().start(n_experts, ground)
+        return params if ground.unit != 1.0 else params._replace(coef=np.zeros_like(params.coef))
 
     def start_scale(self, ground: Ground) -> float:
-        """Return the logarithm of the scale of the scaled response."""
-        return 0.0
+        """Return the logarithm of a typical deviation."""
+        return float(np.log(ground.unit))
 
     def _bounded(self, predictor: Array) -> Array:
         return predictor

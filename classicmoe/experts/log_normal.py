@@ -114,7 +114,7 @@ class LogNormalExpert(DispersedExpert, BaseEstimator):
 
     def at_floor(self, params: LinearParameters, ground: Ground) -> NDArray[np.bool_]:
         """Return which experts are (all but) exact."""
-        return np.asarray(params.more[:, 0] >= self.start_more(ground)[0] - np.log(ground.floor))
+        return np.asarray(params.more[:, 0] >= self.start_more(ground)[0] + np.log(1e6))
 
     def mean_of(self, predictor: Array, more: Array, exposure: Array | None) -> Array:
         """Return exp(zeta + sigma^2 / 2)."""

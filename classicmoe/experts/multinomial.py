@@ -13,29 +13,20 @@ Source: Jordan & Jacobs (1994); Boehning & Lindsay (1988) for the bound on the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
-from classicmoe.contracts import SHARE, Array, Block, Design, Ground, Response, Scaling, Step
-from classicmoe.covariances.linear import solve
+from classicmoe.contracts import SHARE, Array, Block, Ground, Scaling, Step
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.symmetric import unpack_symmetric, upper_triangle
+from classicmoe.experts._class_logits import ClassLogits, MultinomialParameters
+from classicmoe.experts._class_steps import mm_step, newton_step
 
-LONGEST = 4.0  # of a Newton step of one class, in standardised columns: logits moved further are a guess
 EMPTY = 1e-10  # share of all weight below which an expert has no rows
-
-
-class MultinomialParameters(NamedTuple):
-    """Coefficients (K, C, p) that sum to zero over classes, the intercept first."""
-
-    coef: Array
 
 
 class MultinomialStatistics(NamedTuple):
@@ -50,7 +41,7 @@ class MultinomialStatistics(NamedTuple):
     curvature: Array | None
 
 
-class MultinomialExpert(BaseEstimator):
+class MultinomialExpert(ClassLogits, BaseEstimator):
     r"""Multinomial logit experts.
 
     One step per pass on the concave objectives
@@ -99,12 +90,10 @@ class MultinomialExpert(BaseEstimator):
     diagonal_only: ClassVar[bool] = True
     tolerates_missing: ClassVar[bool] = False
     damped: ClassVar[bool] = False  # the MM step is a bound: if half of Newton's is too long, it cannot be
-    classifies: ClassVar[bool] = True
+    classifies: ClassVar[bool] = True  # responses are codes of labels
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"solver": ("newton", "mm")}
 
-    def __init__(
-        self, n_classes: int | None = None, solver: Literal["newton", "mm"] = "newton", ridge: float = 1e-6
-    ):
+    def __init__(self, n_classes: int | None = None, solver: Literal["newton", "mm"] = "newton", ridge: float = 1e-6):
         self.n_classes = n_classes
         self.solver = solver
         self.ridge = ridge
@@ -213,27 +202,12 @@ class MultinomialExpert(BaseEstimator):
             direction = None
             if newton:
                 assert statistics.curvature is not None
-                direction = _newton(gradient[k], statistics.curvature[k], self.ridge)
+                direction = newton_step(gradient[k], statistics.curvature[k], self.ridge)
             if direction is None:
-                change[k] = _mm(gradient[k], statistics.gram[k], self.ridge)
+                change[k] = mm_step(gradient[k], statistics.gram[k], self.ridge)
             else:
                 change[k] = SHARE[step] * direction
         return self._centred(params.coef + change)
-
-    def _centred(self, coef: Array) -> MultinomialParameters:
-        return MultinomialParameters(coef - coef.mean(axis=1, keepdims=True))
-
-    def _pull(self, coef: Array) -> Array:
-        """Return the derivative of the ridge penalty; the intercepts are not penalised."""
-        pull = self.ridge * coef
-        pull[..., 0] = 0.0
-        return pull
-
-    def penalty(self, params: MultinomialParameters) -> float:
-        """Return half the ridge times the squared symmetric slopes."""
-        return 0.5 * self.ridge * float(np.square(params.coef[..., 1:]).sum())
-
-    # -- free coordinates -------------------------------------------------------------------------------------------
 
     def score(self, params: MultinomialParameters, statistics: MultinomialStatistics) -> Array:
         """Return the derivative in the contrasts with the last class."""
@@ -244,96 +218,13 @@ class MultinomialExpert(BaseEstimator):
         rows = self._gradient_rows(params, block, resp)
         return (rows[:, None, :] * block.expert_columns[None]).reshape(-1, rows.shape[1]).T
 
-    def n_free(self, params: MultinomialParameters) -> int:
-        """Return K (C - 1) p."""
-        n_experts, n_classes, width = params.coef.shape
-        return n_experts * (n_classes - 1) * width
-
-    def pack(self, params: MultinomialParameters) -> Array:
-        """Return the contrasts with the last class."""
-        return (params.coef[:, :-1] - params.coef[:, -1:]).ravel()
-
-    def unpack(self, vector: Array, like: MultinomialParameters) -> MultinomialParameters:
-        """Return symmetric coefficients from contrasts."""
-        n_experts, n_classes, width = like.coef.shape
-        contrasts = vector.reshape(n_experts, n_classes - 1, width)
-        return self._centred(np.concatenate([contrasts, np.zeros((n_experts, 1, width))], axis=1))
-
-    def permute(self, params: MultinomialParameters, order: NDArray[np.intp]) -> MultinomialParameters:
-        """Return the coefficients with experts in another order."""
-        return MultinomialParameters(params.coef[order])
-
-    # -- the user's units -------------------------------------------------------------------------------------------
-
-    def to_raw(self, params: MultinomialParameters, design: Design, response: Response) -> MultinomialParameters:
-        """Translate to the user's columns."""
-        return MultinomialParameters(design.to_raw(params.coef))
-
-    def from_raw(self, params: MultinomialParameters, design: Design, response: Response) -> MultinomialParameters:
-        """Translate from the user's columns."""
-        return self._centred(design.from_raw(params.coef))
-
-    def attributes(self, params: MultinomialParameters) -> dict[str, Array]:
-        """Return slopes (K, C, d) and intercepts (K, C) in symmetric form."""
-        return {"expert_coef_": params.coef[..., 1:].copy(), "expert_intercept_": params.coef[..., 0].copy()}
-
-    def from_attributes(self, attributes: Mapping[str, Array]) -> MultinomialParameters:
-        """Rebuild the parameters from the fitted attributes, which know the number of classes."""
-        parts = [attributes["expert_intercept_"][..., None], attributes["expert_coef_"]]
-        return MultinomialParameters(np.concatenate(parts, axis=-1))
-
     def shapes(self, n_experts: int, n_outputs: int, n_columns: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the fitted attributes."""
         size = (n_experts, self._known_classes)
         return {"expert_coef_": (*size, n_columns), "expert_intercept_": size}
-
-    def sort_keys(self, params: MultinomialParameters) -> Array:
-        """Return the class probabilities where x is average, the first class first, then the coefficients."""
-        average = softmax(params.coef[..., 0], axis=1)
-        return np.concatenate([average, params.coef.reshape(len(average), -1)], axis=1).T
 
     def conditional(self, params: MultinomialParameters, location: Array, exposure: Array | None) -> Any:
         """Return categorical distributions at logits (n, K, C)."""
         from classicmoe.distributions.categorical import CategoricalComponents
 
         return CategoricalComponents(location)
-
-
-def _mm(gradient: Array, gram: Array, ridge: float) -> Array:
-    """Return the step of the Boehning-Lindsay bound, (C, p), which cannot lower the objective."""
-    # diag(p) - p p' is below (I - 11'/C)/2 for every p, hence half the expert's Gram matrix bounds its curvature; the
-    # gradient sums to zero over classes, so that each class can be solved for alone.
-    bound = 0.5 * unpack_symmetric(gram, gradient.shape[1])
-    slopes = np.arange(1, len(bound))
-    bound[slopes, slopes] += ridge
-    return np.asarray(solve(bound[None], gradient[None])[0])
-
-
-def _newton(gradient: Array, curvature: Array, ridge: float) -> Array | None:
-    """Return the Newton step (C, p), at most :data:`LONGEST`; None when the curvature is not positive definite.
-
-    Solved with the last class as reference. ``curvature`` (C(C-1)/2, p(p+1)/2) are packed sums of r p_c p_d x x'.
-    """
-    n_classes, width = gradient.shape
-    free = n_classes - 1
-    blocks = np.zeros((n_classes, n_classes, width, width))
-    i, j = upper_triangle(n_classes, 1)
-    blocks[i, j] = blocks[j, i] = -unpack_symmetric(curvature, width)
-    for c in range(n_classes):
-        blocks[c, c] = -blocks[c].sum(axis=0)
-    slopes = ridge * np.eye(width)
-    slopes[0, 0] = 0.0
-    hessian = blocks[:free, :free] + (np.eye(free) - 1.0 / n_classes)[:, :, None, None] * slopes
-    hessian = hessian.transpose(0, 2, 1, 3).reshape(free * width, free * width)
-    hessian[np.diag_indices_from(hessian)] += 1e-12 * np.trace(hessian) / len(hessian)
-    try:
-        factor = np.linalg.cholesky(hessian)
-    except np.linalg.LinAlgError:
-        return None
-    step = np.zeros_like(gradient)
-    step[:free] = np.linalg.solve(factor.T, np.linalg.solve(factor, gradient[:free].ravel())).reshape(free, width)
-    step -= step.mean(axis=0)
-    if not np.isfinite(step).all():
-        return None
-    longest = float(np.sqrt(np.square(step).sum(axis=1)).max())
-    return np.asarray(step * min(1.0, LONGEST / max(longest, 1e-300)))

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from classicmoe.archive import write_archive
 from classicmoe.em.status import Status
 from classicmoe.exceptions import ConfigurationError, ModelFileError
-from classicmoe.experts import EXPERTS
+from classicmoe.experts import STORED
 from classicmoe.gates import GATES
 from classicmoe.models.columns import ColumnCoder
 from classicmoe.models.features import FeatureMap
@@ -61,7 +61,9 @@ def _settings(estimator: Any) -> dict[str, Any]:
     """Return the constructor's arguments that shape predictions or can be stored as JSON."""
     settings: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
-        if isinstance(value, BaseEstimator) and name in _SIDES:
+        if name == "expert" and isinstance(value, list | tuple):
+            settings[name] = _component_state(estimator._mixture().expert)
+        elif isinstance(value, BaseEstimator) and name in _SIDES:
             settings[name] = _component_state(value)
         elif name in ("gate_features", "expert_features"):
             # What they select lives in the feature maps; a transformer among them is stored there.
@@ -79,19 +81,27 @@ def _settings(estimator: Any) -> dict[str, Any]:
 
 def _component_state(component: Any) -> dict[str, Any]:
     """Return a gate or an expert family by name, with its arguments; those may be families themselves."""
-    arguments = {
-        name: _component_state(value) if isinstance(value, BaseEstimator) else _plain(value)
-        for name, value in component.get_params(deep=False).items()
-    }
+    arguments = {name: _argument_state(value) for name, value in component.get_params(deep=False).items()}
     return {"name": component.name, "arguments": arguments}
 
 
+def _argument_state(value: Any) -> Any:
+    if isinstance(value, BaseEstimator):
+        return _component_state(value)
+    if isinstance(value, list) and any(isinstance(part, BaseEstimator) for part in value):
+        return [_component_state(part) for part in value]
+    return _plain(value)
+
+
 def _component(state: dict[str, Any], known: Mapping[str, Any]) -> Any:
-    arguments = {
-        name: _component(value, known) if isinstance(value, dict) else value
-        for name, value in state["arguments"].items()
-    }
-    return known[state["name"]](**arguments)
+    def argument(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _component(value, known)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            return [_component(part, known) for part in value]
+        return value
+
+    return known[state["name"]](**{name: argument(value) for name, value in state["arguments"].items()})
 
 
 def _listed(value: Any) -> Any:
@@ -121,12 +131,14 @@ def _plain(value: Any) -> Any:
 def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blobs: dict[str, bytes]) -> Any:
     """Fill an unfitted estimator from a header and arrays."""
     settings = dict(header["settings"])
-    for side, known in (("gate", GATES), ("expert", EXPERTS)):
+    for side, known in (("gate", GATES), ("expert", STORED)):
         if isinstance(settings.get(side), dict):
             settings[side] = _component(settings[side], known)
     estimator.set_params(**settings)
     for name, array in arrays.items():
-        if not name.endswith("_") or name.startswith("_") or not np.isfinite(array).all():
+        # Experts of different families have not the same further parameters: NaN where there is none.
+        usable = ~np.isinf(array) if name.startswith("expert_") else np.isfinite(array)
+        if not name.endswith("_") or name.startswith("_") or not usable.all():
             raise ModelFileError(f"array {name!r} is not one that a fitted model has")
         setattr(estimator, name, array)
     estimator.coder_ = ColumnCoder.from_state(header["coder"])

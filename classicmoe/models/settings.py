@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from classicmoe.em.split import SplitStart
 from classicmoe.em.starts import PARAMETERS, PARTITIONS
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.experts import EXPERT_CLASSES, EXPERTS
+from classicmoe.experts import EXPERT_CLASSES, EXPERTS, MixedExpert
 from classicmoe.gates import GATES
 from classicmoe.models.messages import did_you_mean
 
@@ -18,7 +19,9 @@ CLASSES = {"gate": tuple(GATES.values()), "expert": EXPERT_CLASSES}
 
 
 def component(value: Any, known: dict[str, Any], what: str) -> Any:
-    """Return a fresh gate or expert family from a name or an object."""
+    """Return a fresh gate or expert family from a name, an object or (experts) a list of them."""
+    if what == "expert" and isinstance(value, list | tuple):
+        return MixedExpert([component(part, known, what) for part in value])
     if isinstance(value, str):
         if value not in known:
             names = ", ".join(repr(name) for name in known)
@@ -69,7 +72,23 @@ def check_settings(estimator: Any) -> None:
     for side, known in (("gate", GATES), ("expert", EXPERTS)):
         if not hasattr(estimator, side):
             continue
-        _check_component(component(getattr(estimator, side), known, side), side)
+        part = component(getattr(estimator, side), known, side)
+        _check_component(part, side)
+        if isinstance(part, MixedExpert):
+            _check_list(part, estimator)
+
+
+def _check_list(mixed: MixedExpert, estimator: Any) -> None:
+    """Check a list of families, one for each expert."""
+    if len(mixed.experts) != estimator.n_experts:
+        raise ConfigurationError(
+            f"expert is a list of {len(mixed.experts)} families, but n_experts={estimator.n_experts}: give one for "
+            "each expert."
+        )
+    if isinstance(estimator.init, SplitStart):
+        raise ConfigurationError("init= cannot split an expert when expert is a list of families.")
+    for part in mixed.experts:
+        _check_component(part, "expert")
 
 
 def _check_component(part: Any, side: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from classicmoe.em.sample import draw_sample
 from classicmoe.em.starts import PARAMETERS, PARTITIONS, ROTATION, from_responsibilities, make_start, neutral_start
+from classicmoe.experts import MixedExpert
 from tests.cases import CASES, CROSS, ENGINE_CROSS, INNER, gaussian_only, largest_difference, over
 
 KINDS = (PARAMETERS, *PARTITIONS)
@@ -38,6 +39,9 @@ def test_every_kind_gives_experts_that_differ(case, kind):
         assert np.isfinite(vector).all() and made.kind == kind
         assert np.isfinite(problem.evaluate(made.params).objective)
         experts = problem.mixture.expert.sort_keys(made.params.expert).T
+        if getattr(problem.mixture.expert, "classifies", False):
+            # Two patches of one class: experts that are alike and asked in different regions.
+            experts = np.hstack([experts, made.params.gate.coef])
         assert min(np.abs(experts[i] - experts[j]).max() for i, j in ((0, 1), (0, 2), (1, 2))) > 1e-3
 
 
@@ -130,6 +134,8 @@ def test_missing_entries_are_taken_as_the_mean(kind, columns):
 # Blocks are given expert by expert: those are not alike.
 @over({name: case for name, case in ENGINE_CROSS.items() if "blocks" not in name})
 def test_the_neutral_start_treats_experts_alike(case):
+    if isinstance(case.expert, MixedExpert):
+        pytest.skip("different families are not alike")
     X, y = case.simulate(80, 4)
     problem = case.problem(X, y)
     params = neutral_start(problem, 3)

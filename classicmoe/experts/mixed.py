@@ -1,0 +1,256 @@
+"""Experts of different families side by side: one object per expert, in the user's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from classicmoe.contracts import Array, Block, Design, Expert, Ground, Response, Scaling, Step
+from classicmoe.experts._support import Misfit
+from classicmoe.experts._views import WithResponse
+
+# Families that give single numbers a probability; all others give them a density.
+ATOMIC = ("poisson", "negative_binomial", "binomial", "multinomial", "point_mass")
+
+
+class MixedParameters(NamedTuple):
+    """Parameters of every expert, each as a family of one, and which of the families in the list it is, (K,)."""
+
+    parts: tuple[Any, ...]
+    place: Array
+
+
+class MixedStatistics(NamedTuple):
+    """Statistics of every expert."""
+
+    parts: tuple[Any, ...]
+
+
+class MixedExpert(BaseEstimator):
+    """A list of families, one expert each; made from ``expert=[...]``.
+
+    The response is scaled only if all families agree. A number that a point mass holds has density zero under
+    families with densities: the two are measured differently, and it belongs to the point mass alone.
+
+    Parameters
+    ----------
+    experts : list of Expert objects
+        Each of them describes one response.
+    """
+
+    name: ClassVar[str] = "mixed"
+    one_unit: ClassVar[bool] = False
+    diagonal_only: ClassVar[bool] = True
+    tolerates_missing: ClassVar[bool] = False
+
+    def __init__(self, experts: list[Any]):
+        self.experts = experts
+
+    @property
+    def scaling(self) -> Scaling:
+        """The scaling that all families bear."""
+        asked = {expert.scaling for expert in self.experts}
+        if asked == {"standard"}:
+            return "standard"
+        return "none" if "none" in asked else "robust"
+
+    @property
+    def damped(self) -> bool:
+        """Whether any family is."""
+        return any(expert.damped for expert in self.experts)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether all families are."""
+        return all(getattr(expert, "smooth", True) for expert in self.experts)
+
+    @property
+    def takes_offset(self) -> bool:
+        """Whether all families take offsets."""
+        return all(getattr(expert, "takes_offset", False) for expert in self.experts)
+
+    @property
+    def exposure_is(self) -> Any:
+        """What an exposure means, if all families have one."""
+        meanings = [getattr(expert, "exposure_is", None) for expert in self.experts]
+        return None if None in meanings else meanings[0]
+
+    def check(self, y: Array, exposure: Array | None) -> Misfit | None:
+        """Return responses that no family has."""
+        worst: Misfit | None = None
+        for expert in self.experts:
+            misfit = expert.check(y, exposure) if hasattr(expert, "check") else None
+            if misfit is None:
+                return None
+            rows = misfit.rows if worst is None else np.intersect1d(misfit.rows, worst.rows)
+            worst = misfit._replace(rows=rows)
+        return worst if worst is not None and len(worst.rows) else None
+
+    def working(self, y: Array) -> Array:
+        """Return the responses as they are."""
+        return y
+
+    def _each(self, params: MixedParameters) -> list[tuple[Expert, Any]]:
+        return [(self.experts[int(j)], part) for j, part in zip(params.place, params.parts, strict=True)]
+
+    def start(self, n_experts: int, ground: Ground) -> MixedParameters:
+        """Return every family's pooled start."""
+        place = np.resize(np.arange(float(len(self.experts))), n_experts)
+        return MixedParameters(tuple(self.experts[int(j)].start(1, ground) for j in place), place)
+
+    def _blocks(self, params: MixedParameters, block: Block) -> list[Any]:
+        return [WithResponse(block, block.y, f"expert {k}") for k in range(len(params.place))]
+
+    def log_density(self, params: MixedParameters, block: Block) -> Array:
+        """Return log f_k(y | x), (K, m)."""
+
+        def compute() -> Array:
+            own = self._blocks(params, block)
+            rows = [e.log_density(part, b) for (e, part), b in zip(self._each(params), own, strict=True)]
+            out = np.concatenate(rows)
+            atoms = [e.at for e in self.experts if e.name == "point_mass"]
+            if atoms:
+                taken = np.isin(block.y[0], atoms)
+                dense = [e.name not in ATOMIC and not hasattr(e, "family") for e, _ in self._each(params)]
+                out[np.ix_(dense, taken)] = -np.inf
+            return out
+
+        return block.once("mixed density", params, compute)
+
+    def _stacked(self, method: str, params: MixedParameters, block: Block) -> Array:
+        own = self._blocks(params, block)
+        return np.concatenate([getattr(e, method)(p, b) for (e, p), b in zip(self._each(params), own, strict=True)])
+
+    def location(self, params: MixedParameters, block: Block) -> Array:
+        """Return locations, (K, 1, m)."""
+        return self._stacked("location", params, block)
+
+    def mean(self, params: MixedParameters, block: Block) -> Array:
+        """Return E[y | x, expert], (K, 1, m)."""
+        return self._stacked("mean", params, block)
+
+    def spread(self, params: MixedParameters) -> Array:
+        """Return a scale per expert; families measure it differently, so that none is called a spike."""
+        return np.ones(len(params.place))
+
+    def at_floor(self, params: MixedParameters, ground: Ground) -> NDArray[np.bool_]:
+        """Return which experts sit on the floor of their scale."""
+        return np.concatenate([expert.at_floor(part, ground) for expert, part in self._each(params)])
+
+    def statistics(self, params: MixedParameters, block: Block, resp: Array) -> MixedStatistics:
+        """Return every expert's statistics."""
+        own = self._blocks(params, block)
+        return MixedStatistics(
+            tuple(
+                expert.statistics(part, own[k], np.ascontiguousarray(resp[k : k + 1]))
+                for k, (expert, part) in enumerate(self._each(params))
+            )
+        )
+
+    def update(
+        self, params: MixedParameters, statistics: MixedStatistics, ground: Ground, step: Step = "full"
+    ) -> MixedParameters:
+        """Return every expert's update."""
+        parts = tuple(
+            expert.update(part, sums, ground, step)
+            for (expert, part), sums in zip(self._each(params), statistics.parts, strict=True)
+        )
+        return params._replace(parts=parts)
+
+    def penalty(self, params: MixedParameters) -> float:
+        """Return the sum of the penalties."""
+        return sum(expert.penalty(part) for expert, part in self._each(params))
+
+    def score(self, params: MixedParameters, statistics: MixedStatistics) -> Array:
+        """Return the derivatives, expert after expert."""
+        each = zip(self._each(params), statistics.parts, strict=True)
+        return np.concatenate([expert.score(part, sums) for (expert, part), sums in each])
+
+    def scores(self, params: MixedParameters, block: Block, resp: Array) -> Array:
+        """Return each row's derivatives, (m, n_free)."""
+        own = self._blocks(params, block)
+        each = enumerate(self._each(params))
+        return np.hstack([expert.scores(part, own[k], resp[k : k + 1]) for k, (expert, part) in each])
+
+    def n_free(self, params: MixedParameters) -> int:
+        """Return the number of free parameters."""
+        return sum(expert.n_free(part) for expert, part in self._each(params))
+
+    def pack(self, params: MixedParameters) -> Array:
+        """Return the free parameters, expert after expert."""
+        return np.concatenate([expert.pack(part) for expert, part in self._each(params)])
+
+    def unpack(self, vector: Array, like: MixedParameters) -> MixedParameters:
+        """Invert :meth:`pack`."""
+        parts, begin = [], 0
+        for expert, part in self._each(like):
+            size = expert.n_free(part)
+            parts.append(expert.unpack(vector[begin : begin + size], part))
+            begin += size
+        return like._replace(parts=tuple(parts))
+
+    def permute(self, params: MixedParameters, order: NDArray[np.intp]) -> MixedParameters:
+        """Return the parameters with experts, and their families, in another order."""
+        return MixedParameters(tuple(params.parts[int(j)] for j in order), params.place[order])
+
+    def _mapped(self, method: str, params: MixedParameters, design: Design, response: Response) -> MixedParameters:
+        parts = tuple(getattr(expert, method)(part, design, response) for expert, part in self._each(params))
+        return params._replace(parts=parts)
+
+    def to_raw(self, params: MixedParameters, design: Design, response: Response) -> MixedParameters:
+        """Translate to the user's units."""
+        return self._mapped("to_raw", params, design, response)
+
+    def from_raw(self, params: MixedParameters, design: Design, response: Response) -> MixedParameters:
+        """Translate from the user's units."""
+        return self._mapped("from_raw", params, design, response)
+
+    def attributes(self, params: MixedParameters) -> dict[str, Array]:
+        """Return all experts' attributes; NaN where a family has none of the name."""
+        each = [expert.attributes(part) for expert, part in self._each(params)]
+        width = max((len(own["expert_coef_"][0]) for own in each if "expert_coef_" in own), default=0)
+        out: dict[str, Array] = {"expert_family_": params.place.copy()}
+        names = dict.fromkeys(name for own in each for name in own if name != "expert_covariances_")
+        for name in ("expert_coef_", *names):
+            missing = np.zeros((1, width)) if name == "expert_coef_" else np.full(1, np.nan)
+            out[name] = np.concatenate([own.get(name, missing) for own in each])
+        return out
+
+    def from_attributes(self, attributes: Mapping[str, Array]) -> MixedParameters:
+        """Rebuild the parameters from the fitted attributes."""
+        place = np.asarray(attributes["expert_family_"], dtype=float)
+        parts = []
+        for k, j in enumerate(place):
+            own = {name: value[k : k + 1] for name, value in attributes.items() if _per_expert(name, value, len(place))}
+            if "expert_scale_" in own:
+                own["expert_covariances_"] = np.square(own["expert_scale_"])[:, None, None]
+            parts.append(self.experts[int(j)].from_attributes(own))
+        return MixedParameters(tuple(parts), place)
+
+    def shapes(self, n_experts: int, n_outputs: int, n_columns: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the fitted attributes."""
+        each = [expert.shapes(n_experts, n_outputs, n_columns) for expert in self.experts]
+        shapes = {name: shape for own in each for name, shape in own.items() if name != "expert_covariances_"}
+        return shapes | {"expert_family_": (n_experts,), "expert_coef_": (n_experts, n_columns)}
+
+    def sort_keys(self, params: MixedParameters) -> Array:
+        """Return the user's order."""
+        return params.place[None]
+
+    def conditional(self, params: MixedParameters, location: Array, exposure: Array | None) -> Any:
+        """Return the experts' distributions side by side."""
+        from classicmoe.distributions import MixedComponents
+
+        own = [
+            expert.conditional(part, location[:, k : k + 1], exposure)
+            for k, (expert, part) in enumerate(self._each(params))
+        ]
+        return MixedComponents(own, [[k] for k in range(len(own))])
+
+
+def _per_expert(name: str, value: Any, n_experts: int) -> bool:
+    return name.startswith("expert_") and name.endswith("_") and np.shape(value)[:1] == (n_experts,)
