@@ -37,16 +37,23 @@ def collapsed(mixture: Mixture, params: MixtureParameters, mass: Array, ground: 
     if len(mass) == 1:
         return np.zeros(1, dtype=bool)
     needed = max(_coefficients(mixture, ground) + 2.0, 1e-3 * ground.weight)
-    return np.asarray(at_floor(mixture, params, ground) | (mass < needed))
+    starved = (mass < needed) & _estimated(mixture, params)
+    return np.asarray(at_floor(mixture, params, ground) | starved)
 
 
 def weak_experts(mixture: Mixture, params: MixtureParameters, mass: Array, ground: Ground) -> list[Weak]:
     """Return the experts that stand on fewer than five rows per coefficient (intercept included)."""
     width = _coefficients(mixture, ground)
     spread = mixture.expert.spread(params.expert)
-    few = mass < ROWS_PER_COEFFICIENT * width
+    few = (mass < ROWS_PER_COEFFICIENT * width) & _estimated(mixture, params)
     spike = few & (spread < SPIKE_SCALE * spread.max())
     return [Weak(int(k), float(mass[k]), width, bool(spike[k])) for k in np.flatnonzero(few)]
+
+
+def _estimated(mixture: Mixture, params: MixtureParameters) -> NDArray[np.bool_]:
+    """Return which experts have anything to estimate: a point mass or uniform noise may have no rows at all, (K,)."""
+    estimated = getattr(mixture.expert, "estimated", None)
+    return np.ones(1, dtype=bool) if estimated is None else np.asarray(estimated(params.expert), dtype=bool)
 
 
 def _coefficients(mixture: Mixture, ground: Ground) -> int:

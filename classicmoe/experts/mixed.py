@@ -44,11 +44,15 @@ class MixedExpert(BaseEstimator):
 
     name: ClassVar[str] = "mixed"
     one_unit: ClassVar[bool] = False
-    diagonal_only: ClassVar[bool] = True
     tolerates_missing: ClassVar[bool] = False
 
     def __init__(self, experts: list[Any]):
         self.experts = experts
+
+    @property
+    def diagonal_only(self) -> bool:
+        """Whether no family needs the square of the response but its own."""
+        return all(expert.diagonal_only for expert in self.experts)
 
     @property
     def scaling(self) -> Scaling:
@@ -136,6 +140,10 @@ class MixedExpert(BaseEstimator):
     def spread(self, params: MixedParameters) -> Array:
         """Return a scale per expert; families measure it differently, so that none is called a spike."""
         return np.ones(len(params.place))
+
+    def estimated(self, params: MixedParameters) -> NDArray[np.bool_]:
+        """Return which experts have anything to estimate."""
+        return np.array([expert.n_free(part) > 0 for expert, part in self._each(params)])
 
     def at_floor(self, params: MixedParameters, ground: Ground) -> NDArray[np.bool_]:
         """Return which experts sit on the floor of their scale."""
