@@ -45,7 +45,8 @@ class Activated(LogOdds):
         if len(inner) == 1:
             return np.zeros((0, *tail))  # one expert is asked whatever the scores
         experts = slice(-1) if self.activation == "identity" else slice(None)
-        parts = [inner[experts, 1 if self._outside else 0 :].reshape(-1, *tail)]
+        inner = inner[experts, 1 if self._outside else 0 :]
+        parts = [inner.reshape(inner.shape[0] * inner.shape[1], *tail)]
         if self._outside:
             parts.append(outer[:-1])
         return np.concatenate(parts)
@@ -71,7 +72,7 @@ class Activated(LogOdds):
         cut = len(vector) - (n_experts - 1 if self._outside else 0)
         experts = slice(-1) if self.activation == "identity" else slice(None)
         inside = width - self._outside
-        coef[experts, width - inside :] = vector[:cut].reshape(-1, inside)
+        coef[experts, width - inside :] = vector[:cut].reshape(len(coef[experts]), inside)
         outer[: len(vector) - cut] = vector[cut:]
         return self._centred(coef, outer)
 

@@ -252,3 +252,13 @@ def test_one_expert_has_no_parameters():
     X, y = two_regimes(60)
     m = MoERegressor(1, "activation").fit(X, y)
     assert m.n_parameters_ == 4 and (m.predict_gate(X) == 1.0).all()
+
+
+@pytest.mark.parametrize("name", ("gelu", "identity"))
+def test_without_columns_it_is_the_constant_gate(name):
+    X, y = two_regimes(200)
+    settings = {"n_init": 4, "random_state": 0}
+    m = MoERegressor(2, ActivationGate(name), gate_features=[], **settings).fit(X, y)
+    constant = MoERegressor(2, "constant", **settings).fit(X, y)
+    assert m.n_parameters_ == constant.n_parameters_
+    assert m.log_likelihood_ == pytest.approx(constant.log_likelihood_, abs=1e-5)
