@@ -15,6 +15,8 @@ from classicmoe.experts.mixed import MixedExpert
 from classicmoe.experts.multinomial import MultinomialExpert
 from classicmoe.experts.negative_binomial import NegativeBinomialExpert
 from classicmoe.experts.poisson import PoissonExpert
+from classicmoe.experts.skew_normal import SkewNormalExpert
+from classicmoe.experts.skew_t import SkewTExpert
 from classicmoe.experts.student_t import StudentTExpert
 from classicmoe.experts.zero_inflated import ZeroInflatedExpert
 
@@ -28,6 +30,8 @@ FAMILIES = (
     LogNormalExpert,
     LaplaceExpert,
     StudentTExpert,
+    SkewNormalExpert,
+    SkewTExpert,
     MultinomialExpert,
 )
 WRAPPED = (
