@@ -170,7 +170,9 @@ class StudentTComponents(RowFamily):
 
 def student_slope(z: Array, df: Array) -> Array:
     """Return the derivative of the log-density of t, -(df + 1) z / (df + z^2), also where z^2 overflows."""
-    return -(df + 1.0) / (z + df / np.where(z == 0.0, np.inf, z)) * (z != 0.0)
+    centre = z == 0.0
+    away = np.where(centre, 1.0, z)
+    return np.where(centre, 0.0, -(df + 1.0) / (away + df / away))
 
 
 def student_moment(z: Array, df: Array) -> Array:

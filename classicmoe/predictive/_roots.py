@@ -47,7 +47,9 @@ def bracketed_roots(function: Equations, lower: Array, upper: Array, f_tol: Arra
     root = np.where(np.abs(fa) < np.abs(fb), a, b)
     x_tol = 1e-40 * np.abs(a - b)
     still = (np.sign(fa) * np.sign(fb) < 0) & (np.minimum(np.abs(fa), np.abs(fb)) > f_tol)
-    index, state = _narrowed(function, index[still], _pick((a, b, a, fa, fb, fa), still))
+    index = index[still]
+    state = _narrowed(function, index, _pick((a, b, a, fa, fb, fa), still))
+    x_tol[index] = 1e-40 * np.abs(state[0] - state[1])
     t = np.full(len(index), 0.5)
     for _ in range(_MAX_ITER):
         if not len(index):
@@ -68,7 +70,7 @@ def _pick(state: State, still: NDArray[np.bool_]) -> State:
     return a, b, c, fa, fb, fc
 
 
-def _narrowed(function: Equations, index: Index, state: State) -> tuple[Index, State]:
+def _narrowed(function: Equations, index: Index, state: State) -> State:
     """Halve brackets over very many powers of ten by the place among the floats, until plain halving can do the rest.
 
     Tails of powers and densities that rise at 0 have such brackets; halving their length would end far from the root.
@@ -85,7 +87,7 @@ def _narrowed(function: Equations, index: Index, state: State) -> tuple[Index, S
         first = np.sign(value) == np.sign(fa[wide])
         a[wide], fa[wide] = np.where(first, middle, a[wide]), np.where(first, value, fa[wide])
         b[wide], fb[wide] = np.where(first, b[wide], middle), np.where(first, fb[wide], value)
-    return index, (a, b, a, fa, fb, fa)
+    return a, b, a, fa, fb, fa
 
 
 def _places(x: Array) -> Index:
