@@ -34,6 +34,8 @@ REACHED = 0.01  # log-likelihood units
 RESEEDS = 2
 SHAKEN = 10_000  # numbers of shaken runs begin here
 SHAKE_ROUNDS = 3
+MIRRORED = 30_000  # numbers of runs from mirror images of a solution begin here
+MIRROR_ROUNDS = 5
 SPLIT = 20_000  # numbers of runs from splits of a smaller solution begin here
 
 
@@ -154,6 +156,27 @@ class MultiStart:
                 break
         return shaken
 
+    def _mirrored(self, runs: list[Run]) -> list[Run]:
+        """Climb again from mirror images of the best solution, until nothing improves.
+
+        Families that lean to one side have them; like shaken runs these can win but are not counted.
+        """
+        mirrors = getattr(self.mixture.expert, "mirrors", None)
+        finished = [run for run in runs if run.finished]
+        if mirrors is None or not finished:
+            return []
+        mirrored: list[Run] = []
+        for _ in range(MIRROR_ROUNDS):
+            best = max([*finished, *mirrored], key=merit)
+            assert best.triple is not None
+            params = best.triple.params
+            number = MIRRORED + len(mirrored)
+            others = [params._replace(expert=expert) for expert in mirrors(params.expert)]
+            mirrored += self._map(self._climb, [Plan(number + i, "mirrored", p) for i, p in enumerate(others)])
+            if max(mirrored, key=merit).objective < best.objective + REACHED:
+                break
+        return mirrored
+
     def _all_runs(self, seeds: list[np.random.SeedSequence], given: Sequence[MixtureParameters]) -> Iterable[Run]:
         plans, duplicates = self._plans(seeds, given)
         yield from duplicates
@@ -162,14 +185,18 @@ class MultiStart:
             for run in self._map(self._climb, plans):
                 runs.append(run)
                 yield run
-            yield from self._shaken(runs)
+            runs += self._shaken(runs)
+            yield from runs[len(plans) :]
+            yield from self._mirrored(runs)
             return
         short = list(self._map(lambda plan: self._climb(plan, short=True), plans))
         ranked = sorted(short, key=merit, reverse=True)
         for run in ranked[self.n_refine :]:
             yield replace(run, status=Status.CUT)
         carried = [Plan(r.number, r.kind, r.triple.params) for r in ranked[: self.n_refine] if r.triple is not None]
-        yield from self._map(self._climb, carried)
+        runs = list(self._map(self._climb, carried))
+        yield from runs
+        yield from self._mirrored(runs)
 
     def _map(self, function: Callable[[Any], Run], items: list[Any]) -> Iterable[Run]:
         if self.start_workers == 1:

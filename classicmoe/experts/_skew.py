@@ -25,6 +25,7 @@ from classicmoe.experts._location_scale import LocationScaleExpert
 from classicmoe.symmetric import unpack_symmetric
 
 STEEPEST = 50.0  # of psi / Gamma, beyond which the error is one-sided to the eye
+LEAN = 0.8  # of sigma: psi of a mirror image at least
 FIRST_SKEWNESS = 0.5  # at zero the likelihood is flat in the skewness, and EM would never leave it
 
 
@@ -112,6 +113,21 @@ class SkewExpert(LocationScaleExpert):
     def penalty(self, params: LinearParameters) -> float:
         """Return 0."""
         return 0.0
+
+    def mirrors(self, params: LinearParameters) -> list[LinearParameters]:
+        """Return the parameters with one expert leaning to the other side, expert after expert, its mean unchanged.
+
+        The likelihood is flat where the skewness is zero: EM never changes its sign, and stays where there is little.
+        """
+        shift, sigma = self.shift(params.more)[:, 0], self.spread(params)
+        out = []
+        for k in range(len(params.coef)):
+            coef, more = params.coef.copy(), params.more.copy()
+            lean = np.sign(more[k, 1]) * max(abs(more[k, 1]), LEAN * sigma[k])
+            coef[k, 0] += (more[k, 1] + lean) * shift[k]
+            more[k, 0], more[k, 1] = np.log(np.sqrt(1.0 - LEAN**2) * sigma[k]), -lean
+            out.append(LinearParameters(coef, more))
+        return out
 
     def _slopes(self, params: LinearParameters, sums: Array, mass: Array) -> Array:
         """Return the derivatives in ``more``, (..., K, s), from the five sums and the mass, by Fisher's identity."""

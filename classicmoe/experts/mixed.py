@@ -169,6 +169,14 @@ class MixedExpert(BaseEstimator):
         )
         return params._replace(parts=parts)
 
+    def mirrors(self, params: MixedParameters) -> list[MixedParameters]:
+        """Return other places to climb from, expert after expert."""
+        out = []
+        for k, (expert, part) in enumerate(self._each(params)):
+            for other in expert.mirrors(part) if hasattr(expert, "mirrors") else []:
+                out.append(params._replace(parts=(*params.parts[:k], other, *params.parts[k + 1 :])))
+        return out
+
     def penalty(self, params: MixedParameters) -> float:
         """Return the sum of the penalties."""
         return sum(expert.penalty(part) for expert, part in self._each(params))

@@ -3,7 +3,8 @@ r"""Skew t experts: errors that lean to one side and have heavy tails.
 .. math::
 
     f_k(y \mid x) = \frac{2}{\sigma_k}\, t_\nu(d_k)\,
-    T_{\nu+1}\Bigl(\lambda_k d_k \sqrt{\tfrac{\nu + 1}{\nu + d_k^2}}\Bigr),\qquad d_k = \frac{y - b_k^\top \tilde x}{\sigma_k}
+    T_{\nu+1}\Bigl(\lambda_k d_k \sqrt{\tfrac{\nu + 1}{\nu + d_k^2}}\Bigr),
+    \qquad d_k = \frac{y - b_k^\top \tilde x}{\sigma_k}
 
 Source: Azzalini & Capitanio (2003); Lin, Lee & Hsieh (2007) for mixtures. Expectations and the actual likelihood of the
 degrees of freedom follow the stochastic representation, not the formulas of programs that take absolute residuals.
