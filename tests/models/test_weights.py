@@ -7,6 +7,7 @@ from classicmoe import MoERegressor
 from classicmoe.em.starts import PARAMETERS, PARTITIONS
 from classicmoe.exceptions import WeightSumWarning
 from classicmoe.experts import GaussianExpert
+from classicmoe.models.publishing import GATE as PUBLISHED
 from tests.cases import CROSS, over, two_lines, two_regimes
 
 pytestmark = [
@@ -14,7 +15,7 @@ pytestmark = [
     for name in ("NotReplicatedWarning", "SuspectSolutionWarning", "DegenerateComponentWarning", "NotConvergedWarning")
 ]
 NUMBERS = ("n_parameters_", "weight_sum_", "converged_", "gate_separated_", "n_outputs_")
-GATE = ("gate_coef_", "gate_intercept_", "gate_weights_", "gate_means_", "gate_covariances_")
+GATE = tuple(name for name in PUBLISHED if name != "gate_kept_")
 ARRAYS = ("expert_coef_", "expert_intercept_", "expert_covariances_", "expert_mass_")
 
 
