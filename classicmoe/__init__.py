@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from classicmoe.datasets import load_dataset
     from classicmoe.em.source import Batches
     from classicmoe.em.warmup import warmup
+    from classicmoe.models.classifier import MoEClassifier
     from classicmoe.models.cross_validation import cross_val_gate
     from classicmoe.models.gaussian_gated import GaussianGatedMoERegressor
     from classicmoe.models.regressor import MoERegressor
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Batches",
     "GaussianGatedMoERegressor",
+    "MoEClassifier",
     "MoERegressor",
     "MoESelector",
     "criteria",
@@ -39,6 +41,7 @@ __all__ = [
 _HOMES = {
     "Batches": "classicmoe.em.source",
     "GaussianGatedMoERegressor": "classicmoe.models.gaussian_gated",
+    "MoEClassifier": "classicmoe.models.classifier",
     "MoERegressor": "classicmoe.models.regressor",
     "MoESelector": "classicmoe.selection.selector",
     "cross_val_gate": "classicmoe.models.cross_validation",

@@ -31,6 +31,10 @@ class UnseenLevelError(DataError):
     """A categorical column holds a level that was not there when the model was fitted."""
 
 
+class UnseenLabelError(DataError):
+    """Rows to be scored hold a label that was not there when the classifier was fitted."""
+
+
 class WeightError(DataError):
     """Sample weights are negative, not finite or all zero."""
 
@@ -97,6 +101,10 @@ class NotConvergedWarning(ClassicMoEWarning, ConvergenceWarning):
 
 class WeightSumWarning(ClassicMoEWarning):
     """Frequency weights whose sum is far from the number of rows."""
+
+
+class RareClassWarning(ClassicMoEWarning):
+    """A class has a single row."""
 
 
 class IdColumnWarning(ClassicMoEWarning):

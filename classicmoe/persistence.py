@@ -13,6 +13,7 @@ from classicmoe.exceptions import ClassicMoEError, ModelFileError
 
 _ESTIMATORS = {
     "MoERegressor": "classicmoe.models.regressor",
+    "MoEClassifier": "classicmoe.models.classifier",
     "GaussianGatedMoERegressor": "classicmoe.models.gaussian_gated",
 }
 

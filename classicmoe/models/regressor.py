@@ -2,30 +2,18 @@ r"""The public estimator: any gate x any expert family, fitted by EM."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Literal, NoReturn
+from typing import Any
 
-import numpy as np
 from sklearn.utils import Tags
 
-from classicmoe.contracts import Array, Expert, Gate
-from classicmoe.em.loop import Control
-from classicmoe.em.mixture import MixtureParameters
-from classicmoe.em.multistart import Run
-from classicmoe.em.source import ArraySource, Batches
-from classicmoe.em.threads import count_workers
-from classicmoe.exceptions import ColumnError, ConfigurationError
+from classicmoe.exceptions import ConfigurationError
 from classicmoe.models._base import BaseMoERegressor
+from classicmoe.models._fitted_by_em import FittedByEM
 from classicmoe.models.beside import Beside, check_family
-from classicmoe.models.fitting import Plan, fit_mixture
-from classicmoe.models.formula import split_formula
-from classicmoe.models.frames import as_table
-from classicmoe.models.publishing import publish, warn_about
-from classicmoe.models.rows import NOTHING, Rows, rows_of_arrays, rows_of_batches
-from classicmoe.models.settings import check_settings, seeds
+from classicmoe.models.settings import check_settings
 
 
-class MoERegressor(BaseMoERegressor):
+class MoERegressor(BaseMoERegressor, FittedByEM):
     r"""Mixture of experts for regression.
 
     Maximises the penalised log-likelihood
@@ -126,45 +114,6 @@ class MoERegressor(BaseMoERegressor):
     True
     """
 
-    def __init__(
-        self,
-        n_experts: int = 2,
-        gate: str | Gate = "softmax",
-        expert: str | Expert = "gaussian",
-        *,
-        gate_features: Any = None,
-        expert_features: Any = None,
-        n_init: int = 20,
-        n_refine: int | None = None,
-        tol: float = 1e-8,
-        max_iter: int = 1000,
-        acceleration: Literal["squarem", "none"] = "squarem",
-        weight_type: Literal["frequency", "sampling"] = "frequency",
-        init: str | Array = "auto",
-        unseen: Literal["error", "reference"] = "error",
-        random_state: Any = None,
-        n_jobs: int | None = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-    ):
-        self.n_experts = n_experts
-        self.gate = gate
-        self.expert = expert
-        self.gate_features = gate_features
-        self.expert_features = expert_features
-        self.n_init = n_init
-        self.n_refine = n_refine
-        self.tol = tol
-        self.max_iter = max_iter
-        self.acceleration = acceleration
-        self.weight_type = weight_type
-        self.init = init
-        self.unseen = unseen
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-        self.warm_start = warm_start
-        self.verbose = verbose
-
     def __sklearn_tags__(self) -> Tags:
         """Declare several outputs; nothing else departs from scikit-learn's defaults."""
         tags = super().__sklearn_tags__()
@@ -210,91 +159,9 @@ class MoERegressor(BaseMoERegressor):
         """
         check_settings(self)
         mixture = self._mixture()
+        if any(getattr(family, "classifies", False) for family in getattr(mixture.expert, "experts", [mixture.expert])):
+            raise ConfigurationError("expert='multinomial' is a family for classes: use MoEClassifier.")
         beside = Beside(exposure, offset)
         check_family(mixture.expert, beside)
-        rows = self._read(X, y, sample_weight, data, beside)
-        gate, expert = rows.reader.views()
-        plan = Plan(
-            mixture,
-            self.n_experts,
-            gate,
-            expert,
-            Control(self.tol, self.max_iter, self.acceleration == "squarem"),
-            seeds(self.random_state, 1 if self.n_experts == 1 else self.n_init),
-            self.n_refine,
-            self.init,
-            self._warm_parameters(rows),
-            count_workers(self.n_jobs),
-            self._progress if self.verbose else None,
-        )
-        result = fit_mixture(rows.source, plan)
-        publish(self, result, plan, rows)
-        self.exposure_used_, self.offset_used_ = exposure is not None, offset is not None
-        warn_about(self, result, rows)
-        if result.fit.interrupted:
-            raise KeyboardInterrupt
+        self._climb(self._read(self._asked(X, y, data), sample_weight, beside), mixture, beside)
         return self
-
-    def _warm_parameters(self, rows: Rows) -> MixtureParameters | None:
-        """Return the parameters of the previous fit when this one is to continue it."""
-        if not self.warm_start or not hasattr(self, "expert_mass_"):
-            return None
-        n_outputs = rows.source.y.shape[1] if isinstance(rows.source, ArraySource) else self.n_outputs_
-        before = (self.gate_features_.names_out, self.expert_features_.names_out, self._k, self.n_outputs_)
-        now = (rows.reader.gate.names_out, rows.reader.expert.names_out, self.n_experts, n_outputs)
-        try:
-            return self._parameters() if before == now else self._refuse_warm_start()
-        except KeyError:  # the attributes of another gate
-            return self._refuse_warm_start()
-
-    @staticmethod
-    def _refuse_warm_start() -> NoReturn:
-        raise ConfigurationError(
-            "warm_start=True continues a fit with the same columns, outputs, gate and n_experts; set warm_start=False."
-        )
-
-    def _read(self, X: Any, y: Any, sample_weight: Any, data: Any, beside: Beside) -> Rows:
-        gate, expert = self.gate_features, self.expert_features
-        owner = type(self).__name__
-        if isinstance(X, str):
-            X, y, expert, gate = self._formula(X, y, data)
-        elif data is not None:
-            raise ConfigurationError('data= goes with a formula: fit("y ~ a + b | a", data=df).')
-        if getattr(self._mixture().gate, "name", "") == "constant":
-            # A formula without a bar gives both sides the same text.
-            same = isinstance(gate, str) and (gate == "1" or (isinstance(expert, str) and gate == expert))
-            if gate is not None and np.size(gate) > 0 and not same:
-                raise ConfigurationError("A constant gate sees no columns: leave gate_features (or the bar) out.")
-            gate = []
-        if isinstance(X, Batches):
-            if y is not None or sample_weight is not None or beside != NOTHING:
-                raise ConfigurationError(
-                    "Batches carry y and weights themselves; pass them there. They have no exposures and offsets."
-                )
-            return rows_of_batches(X, gate, expert, self.unseen, self.weight_type, owner)
-        family = self._mixture().expert
-        return rows_of_arrays(
-            X, y, sample_weight, gate, expert, self.unseen, self.weight_type, owner, beside=beside, family=family
-        )
-
-    def _formula(self, formula: str, y: Any, data: Any) -> tuple[Any, Any, Any, Any]:
-        if data is None or y is not None:
-            raise ConfigurationError('A formula takes its columns from data=: fit("y ~ a + b | a", data=df).')
-        if self.gate_features is not None or self.expert_features is not None:
-            raise ConfigurationError("Give the features either in the formula or in gate_features/expert_features.")
-        table = as_table(data)
-        if table is None:
-            raise ColumnError("data= must be a data frame with named columns.")
-        parts = split_formula(formula, table.names)
-        table.require([parts.response], owner=type(self).__name__)
-        frame = table.native
-        return (
-            frame.drop(columns=[parts.response]) if hasattr(frame, "iloc") else frame.drop(parts.response),
-            frame[parts.response],
-            parts.expert,
-            parts.gate,
-        )
-
-    def _progress(self, run: Run) -> None:
-        value = "" if not np.isfinite(run.objective) else f"  objective {run.objective:.6g}"
-        print(f"start {run.number}: {run.kind}, {run.status.name}{value}, {run.n_passes} passes", file=sys.stderr)

@@ -16,7 +16,7 @@ from classicmoe.models.frames import Table, as_table, kind_of, numbers_of, parse
 from classicmoe.models.messages import rows_text, wrong_numbers
 from classicmoe.models.missing import find_gaps, missing_values_error
 
-_COLUMN_VECTOR = (
+COLUMN_VECTOR = (
     "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples, ), for "
     "example using ravel()."
 )
@@ -78,7 +78,7 @@ def check_response(
     if n_rows is not None and len(values) != n_rows:
         raise DataError(f"Found input variables with inconsistent numbers of samples: [{n_rows}, {len(values)}].")
     if values.ndim == 2 and values.shape[1] == 1:
-        warnings.warn(_COLUMN_VECTOR, DataConversionWarning, stacklevel=3)
+        warnings.warn(COLUMN_VECTOR, DataConversionWarning, stacklevel=3)
         values = values[:, 0]
     flat = values.reshape(len(values), -1)
     gaps = find_gaps(flat, names)

@@ -41,6 +41,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         "coder": estimator.coder_.to_state(),
         "features": sides,
         "numbers": {name: _plain(getattr(estimator, name, None)) for name in _NUMBERS},
+        **estimator._more_state(),
         "status": estimator.status_.name,
         "verdict": asdict(estimator.verdict_),
         # Equal fits give equal files: neither times nor the number of threads are stored.
@@ -68,6 +69,8 @@ def _settings(estimator: Any) -> dict[str, Any]:
         elif name in ("gate_features", "expert_features"):
             # What they select lives in the feature maps; a transformer among them is stored there.
             settings[name] = _listed(value)
+        elif name == "class_weight" and isinstance(value, Mapping):
+            settings[name] = [[_plain(label), float(weight)] for label, weight in value.items()]  # JSON: text keys only
         elif name == "random_state":
             settings[name] = int(value) if isinstance(value, int | np.integer) else None
         elif name in ("n_jobs", "verbose"):
@@ -128,13 +131,20 @@ def _plain(value: Any) -> Any:
     raise ConfigurationError(f"{value!r} cannot be stored in a model file; set it to a plain value before saving.")
 
 
-def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blobs: dict[str, bytes]) -> Any:
-    """Fill an unfitted estimator from a header and arrays."""
-    settings = dict(header["settings"])
+def _settings_from(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Invert :func:`_settings`."""
+    settings = dict(state)
     for side, known in (("gate", GATES), ("expert", STORED)):
         if isinstance(settings.get(side), dict):
             settings[side] = _component(settings[side], known)
-    estimator.set_params(**settings)
+    if isinstance(settings.get("class_weight"), list):
+        settings["class_weight"] = dict(settings["class_weight"])
+    return settings
+
+
+def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blobs: dict[str, bytes]) -> Any:
+    """Fill an unfitted estimator from a header and arrays."""
+    estimator.set_params(**_settings_from(header["settings"]))
     for name, array in arrays.items():
         # Experts of different families have not the same further parameters: NaN where there is none.
         usable = ~np.isinf(array) if name.startswith("expert_") else np.isfinite(array)
@@ -154,6 +164,7 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
         value = header["numbers"].get(name)
         if value is not None or name not in _OPTIONAL:
             setattr(estimator, name, value)
+    estimator._restore_more(header)
     estimator.status_ = Status[header["status"]]
     estimator.verdict_ = Verdict(**header["verdict"])
     # JSON knows no infinity: a start that was not run has no objective.

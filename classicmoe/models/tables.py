@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from classicmoe import criteria
+from classicmoe.models.messages import name_list
 
 
 class Summary(str):
@@ -20,9 +21,12 @@ class Summary(str):
 
 
 def coefficient_rows(estimator: Any) -> list[dict[str, Any]]:
-    """Return one dictionary per coefficient: part, expert, output (several outputs only), term, estimate."""
+    """Return one dictionary per coefficient: part, expert, output (several outputs only), term, estimate.
+
+    Classes take the place of outputs.
+    """
     rows: list[dict[str, Any]] = []
-    outputs = response_names(estimator)
+    outputs = output_names(estimator)
     several = len(outputs) > 1
     gate_rows = gate_table_rows(estimator)
     for k in range(len(estimator.expert_mass_)):
@@ -84,21 +88,34 @@ def response_names(estimator: Any) -> list[str]:
     return ["y"] if estimator.n_outputs_ == 1 else [f"y{j}" for j in range(estimator.n_outputs_)]
 
 
+def output_names(estimator: Any) -> list[str]:
+    """Return what an expert has a set of coefficients for: the outputs or, of a classifier, the classes."""
+    if hasattr(estimator, "classes_"):
+        return [str(label) for label in estimator.classes_.tolist()]
+    return response_names(estimator)
+
+
 def summarise(estimator: Any) -> Summary:
     """Return the text of ``summary()``."""
     n, k = estimator.weight_sum_, len(estimator.expert_mass_)
     ll, free, entropy = estimator.criterion_log_likelihood_, estimator.n_parameters_, estimator.entropy_
     mixture = estimator._mixture()
-    lines = [
-        f"Mixture of experts: {mixture.gate.name} gate, {mixture.expert.name} experts   n = {n:g}   K = {k}",
-        f"response: {', '.join(response_names(estimator))}",
-        f"{'joint ' if mixture.gate.joint else ''}log-likelihood {ll:.6g}   parameters {free}   "
+    criteria_text = (
         f"AIC {criteria.aic(ll, free):.6g}   "
         f"BIC {criteria.bic(ll, free, n):.6g}   ICL {criteria.icl(ll, free, n, entropy):.6g}   "
+    )
+    reweighted = bool((getattr(estimator, "class_weight_", np.ones(1)) != 1.0).any())
+    lines = [
+        f"Mixture of experts: {mixture.gate.name} gate, {mixture.expert.name} experts   n = {n:g}   K = {k}",
+        f"response: {', '.join(response_names(estimator))}{_classes_text(estimator)}",
+        f"{'joint ' if mixture.gate.joint else ''}log-likelihood {ll:.6g}   parameters {free}   "
+        f"{'' if reweighted else criteria_text}"
         f"entropy {_number(criteria.normalised_entropy(entropy, n, k))}",
         f"{estimator.status_.name.lower()} after {estimator.n_iter_} passes: {estimator.status_.sentence}",
         f"verdict: {estimator.verdict_}",
     ]
+    if reweighted:
+        lines.append("rows are weighted by class: the log-likelihood is of reweighted rows, and there are no criteria")
     if mixture.gate.joint:
         lines.append(f"conditional log-likelihood {estimator.log_likelihood_:.6g}; the criteria are of the joint one")
     ridge = getattr(mixture.gate, "ridge", 0.0)
@@ -121,8 +138,15 @@ def summarise(estimator: Any) -> Summary:
     return Summary("\n".join(lines))
 
 
+def _classes_text(estimator: Any) -> str:
+    """Return the labels of a classifier."""
+    if not hasattr(estimator, "classes_"):
+        return ""
+    return f"   classes: {name_list(estimator.classes_.tolist(), quote=False)}"
+
+
 def _expert_lines(estimator: Any, header: list[str]) -> list[str]:
-    names = response_names(estimator)
+    names = output_names(estimator)
     lines: list[str] = []
     for j, name in enumerate(names):
         table = expert_table_rows(estimator, j)
