@@ -9,9 +9,17 @@ from classicmoe.distributions._family import regularised_beta
 from classicmoe.distributions.components import Array
 
 
+def log_beta_half(a: Array) -> Array:
+    """Return log B(a, 1/2); from a = 20 on by the series of a ratio of gamma functions, whose logarithms are large."""
+    inverse = 1.0 / np.maximum(a, 20.0)
+    square = inverse**2
+    series = inverse * (1.0 / 8.0 - square * (1.0 / 192.0 - square * (1.0 / 640.0 - square * (17.0 / 14336.0))))
+    return np.where(a < 20.0, betaln(np.minimum(a, 20.0), 0.5), 0.5 * np.log(np.pi * inverse) + series)
+
+
 def log_density(z: Array, df: Array) -> Array:
     """Return the log-density of t with ``df`` degrees of freedom at z; z^2 may overflow."""
-    constant = -betaln(0.5 * df, 0.5) - 0.5 * np.log(df)
+    constant = -log_beta_half(0.5 * df) - 0.5 * np.log(df)
     ratio = np.abs(z) / np.sqrt(df)
     far = ratio > 1e100
     decay = np.where(far, 2.0 * np.log(np.where(far, ratio, 1.0)), np.log1p(np.where(far, 1.0, ratio) ** 2))
@@ -42,7 +50,7 @@ def log_distribution(z: Array, df: Array) -> Array:
 
 def _log_far(z: Array, df: Array) -> Array:
     """Return the logarithm of the leading term of the tail, (df / z^2)^(df/2) / (df B(df/2, 1/2))."""
-    return df * (0.5 * np.log(df) - np.log(z)) - np.log(df) - betaln(0.5 * df, 0.5)
+    return df * (0.5 * np.log(df) - np.log(z)) - np.log(df) - log_beta_half(0.5 * df)
 
 
 def _log_series(z: Array, df: Array) -> Array:
@@ -51,7 +59,7 @@ def _log_series(z: Array, df: Array) -> Array:
     ratio = df / z**2
     log_x = np.log(ratio) - np.log1p(ratio)
     hyper = hyp2f1(a + 0.5, 1.0, a + 1.0, np.exp(log_x))
-    return a * log_x - 0.5 * np.log1p(ratio) + np.log(hyper) - np.log(2.0 * a) - betaln(a, 0.5)
+    return a * log_x - 0.5 * np.log1p(ratio) + np.log(hyper) - np.log(2.0 * a) - log_beta_half(a)
 
 
 def quantile_below(p: Array, df: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln, log_ndtr, ndtr
+from scipy.special import log_ndtr, ndtr
 
 from classicmoe.distributions import _skewed, _student
 from classicmoe.distributions._family import RowFamily, checked
@@ -153,7 +153,7 @@ class SkewTComponents(_Skewed):
         """The factor b of the mean, infinite for df <= 1."""
         many = self.df > 1.0
         df = np.where(many, self.df, 2.0)
-        return np.where(many, np.sqrt(df / np.pi) * np.exp(gammaln(0.5 * (df - 1.0)) - gammaln(0.5 * df)), np.inf)
+        return np.where(many, np.sqrt(df) / np.pi * np.exp(_student.log_beta_half(0.5 * (df - 1.0))), np.inf)
 
     @property
     def mean(self) -> Array:

@@ -125,10 +125,6 @@ class _WithZeros(RowFamily):
         rest = np.where(at_zero, 0.5, np.broadcast_to(rest, shape))
         return np.where(at_zero, 0.0, self.base._quantiles(rest, upper))
 
-    def _draw(self, rng: Any) -> Array:
-        u = 1.0 - rng.random(self.base.mean.shape)  # in (0, 1]: the upper tail of the draw
-        return self._quantile(u, upper=True)
-
 
 class ZeroInflatedComponents(_WithZeros):
     r"""With probability ``inflation`` zero, else from the base: P(y) = w [y = 0] + (1 - w) P_base(y).
@@ -166,6 +162,10 @@ class ZeroInflatedComponents(_WithZeros):
     def _factor(self) -> Array:
         return 1.0 - self.extra
 
+    def _draw(self, rng: Any) -> Array:
+        drawn = self.base._draw(rng)
+        return np.where(rng.random(drawn.shape) < self.extra, 0.0, drawn)
+
 
 class HurdleComponents(_WithZeros):
     r"""With probability ``zero`` zero, else from the base given that it is positive.
@@ -201,3 +201,12 @@ class HurdleComponents(_WithZeros):
     @property
     def _factor(self) -> Array:
         return (1.0 - self.extra) / self._base_positive()
+
+    def _draw(self, rng: Any) -> Array:
+        drawn = np.array(self.base._draw(rng), dtype=np.float64)
+        uniform = 1.0 - rng.random(drawn.shape)  # in (0, 1]
+        again = np.flatnonzero((drawn[:, 0] == 0.0) & (self.base.kind == "discrete"))
+        if len(again):  # a zero of the base is replaced by a positive draw: the upper tail below P(base > 0) inverted
+            part = self.base._changed(lambda a: a[again])
+            drawn[again] = part._quantiles(uniform[again] * part.sf(np.zeros(len(again))), True)
+        return np.where(rng.random(drawn.shape) < self.extra, 0.0, drawn)
