@@ -120,6 +120,7 @@ class Gate(Protocol):
     """p(expert | x), or p(expert, x) when ``joint``: the engine then maximises the joint likelihood of x and y."""
 
     joint: bool
+    damped: bool  # its full step may be too long, so that smaller ones are worth a pass
 
     def start(self, n_experts: int, width: int) -> Parameters:
         """Return parameters that treat all experts alike."""
@@ -215,6 +216,7 @@ class Expert(Protocol):
     entries of y may be NaN; ``damped`` that its full step may be too long, so that smaller ones are worth a pass.
     """
 
+    name: str
     scaling: Scaling
     one_unit: bool
     diagonal_only: bool

@@ -163,15 +163,17 @@ class MultiStart:
         """
         mirrors = getattr(self.mixture.expert, "mirrors", None)
         finished = [run for run in runs if run.finished]
-        if mirrors is None or not finished:
-            return []
         mirrored: list[Run] = []
+        if mirrors is None or not finished:
+            return mirrored
         for _ in range(MIRROR_ROUNDS):
             best = max([*finished, *mirrored], key=merit)
             assert best.triple is not None
             params = best.triple.params
             number = MIRRORED + len(mirrored)
             others = [params._replace(expert=expert) for expert in mirrors(params.expert)]
+            if not others:
+                return []
             mirrored += self._map(self._climb, [Plan(number + i, "mirrored", p) for i, p in enumerate(others)])
             if max(mirrored, key=merit).objective < best.objective + REACHED:
                 break

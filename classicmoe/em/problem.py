@@ -91,7 +91,7 @@ class Problem:
     @property
     def steps(self) -> tuple[Step, ...]:
         """The steps to try in turn until one does not lower the objective."""
-        return DAMPED if self.mixture.expert.damped else BOUNDED
+        return DAMPED if self.mixture.expert.damped or self.mixture.gate.damped else BOUNDED
 
     def update(self, triple: Triple, step: Step = "full") -> MixtureParameters:
         """Return the next parameters."""

@@ -42,6 +42,11 @@ class ZeroMixture:
     base: Any
 
     @property
+    def name(self) -> str:
+        """The name under which the family is known."""
+        raise NotImplementedError
+
+    @property
     def family(self) -> Expert:
         """The base family."""
         raise NotImplementedError

@@ -18,6 +18,7 @@ from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block
+from classicmoe.distributions.counts import BinomialComponents
 from classicmoe.experts._counts import log_binomial
 from classicmoe.experts._linear import LinearExpert, LinearParameters
 from classicmoe.experts._support import Misfit, successes
@@ -103,6 +104,4 @@ class BinomialExpert(LinearExpert, BaseEstimator):
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return binomial distributions."""
         trials = np.full(len(location), float(self.trials)) if exposure is None else exposure
-        from classicmoe.distributions import BinomialComponents
-
         return BinomialComponents(expit(location[..., 0]), trials)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Design, Ground, Response, Scaling, Step
+from classicmoe.distributions.mixed import PointMassComponents
+from classicmoe.distributions.uniform import UniformComponents
 from classicmoe.experts._support import Misfit
 
 
@@ -46,10 +48,6 @@ class FixedExpert:
     def center(self) -> float:
         """Return the mean."""
         raise NotImplementedError
-
-    def check(self, y: Array, exposure: Array | None) -> Misfit | None:
-        """Return None: other experts may explain what this one cannot."""
-        return None
 
     def working(self, y: Array) -> Array:
         """Return the responses as they are."""
@@ -166,6 +164,16 @@ class PointMass(FixedExpert, BaseEstimator):
         """Return the number."""
         return float(self.at)
 
+    def check(self, y: Array, exposure: Array | None) -> Misfit | None:
+        """Return the responses that are another number."""
+        rows = np.flatnonzero(y != self.at)
+        return Misfit(rows, f"not {self.at:g}", "Another expert must explain it.") if len(rows) else None
+
+    @property
+    def harmless(self) -> float:
+        """A response that it has."""
+        return float(self.at)
+
     def log_density(self, params: FixedParameters, block: Block) -> Array:
         """Return 0 where y is the number, else minus infinity."""
         own = np.where(block.y[0] == self.at, 0.0, -np.inf)
@@ -173,8 +181,6 @@ class PointMass(FixedExpert, BaseEstimator):
 
     def conditional(self, params: FixedParameters, location: Array, exposure: Array | None) -> Any:
         """Return the point masses."""
-        from classicmoe.distributions import PointMassComponents
-
         return PointMassComponents(location[..., 0])
 
 
@@ -207,11 +213,21 @@ class UniformExpert(FixedExpert, BaseEstimator):
         """Return the middle."""
         return 0.5 * (float(self.low) + float(self.high))
 
+    @property
+    def harmless(self) -> float:
+        """A response that it has."""
+        return self.center()
+
     def check_arguments(self) -> str | None:
         """Say what is wrong with the arguments."""
         if self.low < self.high:
             return None
         return f"low must be below high, not {self.low!r} and {self.high!r}"
+
+    def check(self, y: Array, exposure: Array | None) -> Misfit | None:
+        """Return the responses outside the interval."""
+        rows = np.flatnonzero((y < self.low) | (y > self.high))
+        return Misfit(rows, f"outside [{self.low:g}, {self.high:g}]", "Widen the interval.") if len(rows) else None
 
     def log_density(self, params: FixedParameters, block: Block) -> Array:
         """Return minus the logarithm of the length inside, else minus infinity."""
@@ -221,7 +237,5 @@ class UniformExpert(FixedExpert, BaseEstimator):
 
     def conditional(self, params: FixedParameters, location: Array, exposure: Array | None) -> Any:
         """Return the uniform distributions."""
-        from classicmoe.distributions import UniformComponents
-
         shape = location.shape[:2]
         return UniformComponents(np.full(shape, float(self.low)), np.full(shape, float(self.high)))

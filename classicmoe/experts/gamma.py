@@ -17,6 +17,7 @@ from scipy.special import digamma, gammaln, polygamma
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Ground
+from classicmoe.distributions.positive import GammaComponents
 from classicmoe.experts._dispersed import HIGHEST, LOWEST, DispersedExpert
 from classicmoe.experts._linear import LinearParameters, Sharing
 
@@ -41,7 +42,7 @@ class GammaExpert(DispersedExpert, BaseEstimator):
     Examples
     --------
     >>> from classicmoe import MoERegressor, load_dataset
-    >>> X, y = load_dataset("faithful", return_X_y=True)
+    >>> X, y = load_dataset("geyser", return_X_y=True)
     >>> m = MoERegressor(2, expert="gamma", random_state=0).fit(X, y)
     >>> m.expert_scale_.shape
     (2,)
@@ -106,6 +107,4 @@ class GammaExpert(DispersedExpert, BaseEstimator):
 
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return gamma distributions."""
-        from classicmoe.distributions import GammaComponents
-
         return GammaComponents(np.exp(location[..., 0]), np.exp(params.more[:, 0]))

@@ -20,6 +20,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Expert, Statistics
+from classicmoe.distributions.zeros import HurdleComponents
 from classicmoe.experts._views import WithResponse
 from classicmoe.experts._zeros import ZeroMixture, ZeroParameters, ZeroStatistics, log_probability, probability
 from classicmoe.experts.poisson import PoissonExpert
@@ -132,8 +133,6 @@ class HurdleExpert(ZeroMixture, BaseEstimator):
 
     def conditional(self, params: ZeroParameters, location: Array, exposure: Array | None) -> Any:
         """Return the distributions with their atom at zero."""
-        from classicmoe.distributions import HurdleComponents
-
         base = self.family.conditional(params.base, location, exposure)
         return HurdleComponents(base, probability(params.log_odds))
 

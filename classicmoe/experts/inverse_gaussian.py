@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Ground
 from classicmoe.covariances.sharing import LOG_2PI
+from classicmoe.distributions.inverse_gaussian import InverseGaussianComponents
 from classicmoe.experts._dispersed import DispersedExpert
 from classicmoe.experts._linear import LinearParameters, Sharing
 
@@ -44,7 +45,7 @@ class InverseGaussianExpert(DispersedExpert, BaseEstimator):
     Examples
     --------
     >>> from classicmoe import MoERegressor, load_dataset
-    >>> X, y = load_dataset("faithful", return_X_y=True)
+    >>> X, y = load_dataset("geyser", return_X_y=True)
     >>> m = MoERegressor(2, expert="inverse_gaussian", random_state=0).fit(X, y)
     >>> bool((m.expert_scale_ > 0).all())
     True
@@ -101,6 +102,4 @@ class InverseGaussianExpert(DispersedExpert, BaseEstimator):
 
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return inverse Gaussian distributions."""
-        from classicmoe.distributions import InverseGaussianComponents
-
         return InverseGaussianComponents(np.exp(location[..., 0]), np.exp(params.more[:, 0]))

@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Ground, Step
 from classicmoe.covariances.sharing import pool
+from classicmoe.distributions.symmetric import LaplaceComponents
 from classicmoe.experts._linear import LinearParameters, LinearStatistics, Sharing
 from classicmoe.experts._location_scale import LocationScaleExpert
 
@@ -107,6 +108,4 @@ class LaplaceExpert(LocationScaleExpert, BaseEstimator):
 
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return Laplace distributions."""
-        from classicmoe.distributions import LaplaceComponents
-
         return LaplaceComponents(location[..., 0], np.exp(params.more[:, 0]))

@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Ground, Step
 from classicmoe.covariances.sharing import LOG_2PI
+from classicmoe.distributions.positive import LogNormalComponents
 from classicmoe.experts._dispersed import DispersedExpert
 from classicmoe.experts._linear import LinearParameters, LinearStatistics, Sharing
 from classicmoe.symmetric import unpack_symmetric
@@ -46,7 +47,7 @@ class LogNormalExpert(DispersedExpert, BaseEstimator):
     Examples
     --------
     >>> from classicmoe import MoERegressor, load_dataset
-    >>> X, y = load_dataset("faithful", return_X_y=True)
+    >>> X, y = load_dataset("geyser", return_X_y=True)
     >>> m = MoERegressor(2, expert="log_normal", random_state=0).fit(X, y)
     >>> bool(m.converged_)
     True
@@ -122,6 +123,4 @@ class LogNormalExpert(DispersedExpert, BaseEstimator):
 
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return log-normal distributions."""
-        from classicmoe.distributions import LogNormalComponents
-
         return LogNormalComponents(location[..., 0], np.exp(-0.5 * params.more[:, 0]))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Design, Expert, Ground, Response, Scaling, Step
+from classicmoe.distributions.mixed import MixedComponents
 from classicmoe.experts._support import Misfit
 from classicmoe.experts._views import WithResponse
 
@@ -106,8 +107,33 @@ class MixedExpert(BaseEstimator):
         place = np.resize(np.arange(float(len(self.experts))), n_experts)
         return MixedParameters(tuple(self.experts[int(j)].start(1, ground) for j in place), place)
 
+    def _outside(self, params: MixedParameters, block: Block) -> list[NDArray[np.bool_]]:
+        """Return for every expert which rows its family cannot have had, (m,) each."""
+        y = block.y[0]
+        atoms = [expert.at for expert in self.experts if expert.name == "point_mass"]
+        out = []
+        for expert, _ in self._each(params):
+            outside, values = np.zeros(len(y), dtype=bool), y.copy()
+            # A check tells one kind of misfit at a time: negative, not whole, ...
+            while hasattr(expert, "check") and (misfit := expert.check(values, block.exposure)) is not None:
+                outside[misfit.rows], values[misfit.rows] = True, getattr(expert, "harmless", 1.0)
+            if atoms and expert.name not in ATOMIC and not hasattr(expert, "family"):
+                outside |= np.isin(y, atoms)
+            out.append(outside)
+        return out
+
     def _blocks(self, params: MixedParameters, block: Block) -> list[Any]:
-        return [WithResponse(block, block.y, f"expert {k}") for k in range(len(params.place))]
+        """Return the block as every expert sees it: where its family cannot have y, with one that it can have."""
+
+        def compute() -> list[Any]:
+            harmless = [getattr(expert, "harmless", 1.0) for expert, _ in self._each(params)]
+            seen = [
+                np.where(outside, value, block.y) if outside.any() else block.y
+                for value, outside in zip(harmless, self._outside(params, block), strict=True)
+            ]
+            return [WithResponse(block, y, f"expert {k}") for k, y in enumerate(seen)]
+
+        return block.once("mixed blocks", params, compute)
 
     def log_density(self, params: MixedParameters, block: Block) -> Array:
         """Return log f_k(y | x), (K, m)."""
@@ -116,11 +142,8 @@ class MixedExpert(BaseEstimator):
             own = self._blocks(params, block)
             rows = [e.log_density(part, b) for (e, part), b in zip(self._each(params), own, strict=True)]
             out = np.concatenate(rows)
-            atoms = [e.at for e in self.experts if e.name == "point_mass"]
-            if atoms:
-                taken = np.isin(block.y[0], atoms)
-                dense = [e.name not in ATOMIC and not hasattr(e, "family") for e, _ in self._each(params)]
-                out[np.ix_(dense, taken)] = -np.inf
+            for row, outside in zip(out, self._outside(params, block), strict=True):
+                row[outside] = -np.inf
             return out
 
         return block.once("mixed density", params, compute)
@@ -259,8 +282,6 @@ class MixedExpert(BaseEstimator):
 
     def conditional(self, params: MixedParameters, location: Array, exposure: Array | None) -> Any:
         """Return the experts' distributions side by side."""
-        from classicmoe.distributions import MixedComponents
-
         own = [
             expert.conditional(part, location[:, k : k + 1], exposure)
             for k, (expert, part) in enumerate(self._each(params))

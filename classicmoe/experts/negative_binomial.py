@@ -20,6 +20,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import SHARE, Array, Block, Ground, Step
+from classicmoe.distributions.counts import NegativeBinomialComponents
 from classicmoe.experts._counts import GammaSums, log_factorial
 from classicmoe.experts._linear import LinearExpert, LinearParameters, LinearStatistics, Sharing, newton_1d
 from classicmoe.experts._support import Support, counts
@@ -147,6 +148,4 @@ class NegativeBinomialExpert(LinearExpert, BaseEstimator):
 
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return negative binomial distributions."""
-        from classicmoe.distributions import NegativeBinomialComponents
-
         return NegativeBinomialComponents(np.exp(location[..., 0]), np.exp(params.more[:, 0]))

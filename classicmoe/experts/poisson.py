@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block
+from classicmoe.distributions.counts import PoissonComponents
 from classicmoe.experts._counts import log_factorial
 from classicmoe.experts._linear import LinearExpert, LinearParameters
 from classicmoe.experts._support import Support, counts
@@ -40,11 +41,14 @@ class PoissonExpert(LinearExpert, BaseEstimator):
 
     Examples
     --------
-    >>> from classicmoe import MoERegressor, load_dataset
-    >>> X, y = load_dataset("fabricfault", return_X_y=True)
-    >>> m = MoERegressor(2, expert="poisson", gate="constant", random_state=0).fit(X, y)
-    >>> bool((m.predict(X) > 0).all())
-    True
+    >>> import numpy as np
+    >>> from classicmoe import MoERegressor
+    >>> rng = np.random.default_rng(0)
+    >>> x, years = rng.normal(size=(400, 1)), rng.uniform(1.0, 5.0, 400)
+    >>> y = rng.poisson(years * np.exp(np.where(rng.random(400) < 0.5, 1.0, -1.0) + 0.3 * x[:, 0]))
+    >>> m = MoERegressor(2, expert="poisson", gate="constant", random_state=0).fit(x, y, exposure=years)
+    >>> m.predict_experts([[0.0]]).round(0)
+    array([[0., 3.]])
     """
 
     name: ClassVar[str] = "poisson"
@@ -84,6 +88,4 @@ class PoissonExpert(LinearExpert, BaseEstimator):
 
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return Poisson distributions."""
-        from classicmoe.distributions import PoissonComponents
-
         return PoissonComponents(np.exp(location[..., 0]))

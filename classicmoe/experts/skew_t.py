@@ -20,6 +20,7 @@ from scipy.special import gammaln, stdtr
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Ground
+from classicmoe.distributions.skewed import SkewTComponents
 from classicmoe.experts._freedom import COORDINATES, LEAST, degrees_of, freedom_of
 from classicmoe.experts._linear import LinearParameters
 from classicmoe.experts._skew import SkewExpert
@@ -50,7 +51,7 @@ class SkewTExpert(SkewExpert, BaseEstimator):
     Examples
     --------
     >>> from classicmoe import MoERegressor, load_dataset
-    >>> X, y = load_dataset("faithful", return_X_y=True)
+    >>> X, y = load_dataset("geyser", return_X_y=True)
     >>> m = MoERegressor(1, expert="skew_t", random_state=0).fit(X, y)
     >>> bool(m.expert_df_[0] > 2)
     True
@@ -154,7 +155,5 @@ class SkewTExpert(SkewExpert, BaseEstimator):
 
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return skew t distributions."""
-        from classicmoe.distributions import SkewTComponents
-
         scale = np.exp(params.more[:, 0])
         return SkewTComponents(location[..., 0], params.more[:, 1], scale, self._degrees(params.more)[:, 0])

@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import SHARE, Array, Block, Ground, Step
 from classicmoe.covariances.sharing import pool
+from classicmoe.distributions.symmetric import StudentTComponents
 from classicmoe.experts._freedom import COORDINATES, LEAST, degrees_of, freedom_of, freedom_slopes
 from classicmoe.experts._linear import LinearParameters, LinearStatistics, Sharing, newton_1d
 from classicmoe.experts._location_scale import LocationScaleExpert
@@ -168,6 +169,4 @@ class StudentTExpert(LocationScaleExpert, BaseEstimator):
 
     def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
         """Return t distributions."""
-        from classicmoe.distributions import StudentTComponents
-
         return StudentTComponents(location[..., 0], np.exp(params.more[:, 0]), self._degrees(params)[:, 0])

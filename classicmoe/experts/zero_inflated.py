@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Expert
+from classicmoe.distributions.zeros import ZeroInflatedComponents
 from classicmoe.experts._zeros import ZeroMixture, ZeroParameters, ZeroStatistics, log_probability, probability
 from classicmoe.experts.poisson import PoissonExpert
 
@@ -103,7 +104,5 @@ class ZeroInflatedExpert(ZeroMixture, BaseEstimator):
 
     def conditional(self, params: ZeroParameters, location: Array, exposure: Array | None) -> Any:
         """Return the zero-inflated distributions."""
-        from classicmoe.distributions import ZeroInflatedComponents
-
         base = self.family.conditional(params.base, location, exposure)
         return ZeroInflatedComponents(base, probability(params.log_odds))

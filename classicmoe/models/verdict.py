@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from classicmoe.em.multistart import SHAKEN, SPLIT, Fit
+from classicmoe.em.multistart import MIRRORED, SHAKEN, SPLIT, Fit
 from classicmoe.em.status import Status
 
 
@@ -77,7 +77,9 @@ def _counts(fit: Fit, n_experts: int, reached: int, finished: int, begun: int) -
         return "continued from given parameters; no start was compared"
     text = f"best log-likelihood reached by {reached} of {finished} finished starts"
     text += f" ({begun} begun)" if begun != finished else ""
-    if fit.best.number >= SPLIT:
+    if fit.best.number >= MIRRORED:
+        text += "; found by making an expert of the best start lean to the other side"
+    elif fit.best.number >= SPLIT:
         text += "; found by splitting an expert of the smaller model"
     elif fit.best.number >= SHAKEN:
         text += "; found by shaking the gate's boundaries at the best start"
