@@ -2,75 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betainc, betaincc, betaln, gammainc, gammaincc, gammaln, ndtri, xlog1py, xlogy
+from scipy.special import betainc, betaincc, betaln, gammainc, gammaincc, gammaln, xlog1py, xlogy
 
-from classicmoe.distributions._family import RowFamily, checked, regularised_beta
+from classicmoe.distributions._count_family import CountFamily
+from classicmoe.distributions._family import checked, regularised_beta
 from classicmoe.distributions.components import Array
 from classicmoe.exceptions import ConfigurationError
-
-_LARGEST = 2.0**53  # beyond it not every integer is a float
-
-
-class CountFamily(RowFamily):
-    """Distributions on 0, 1, 2, ...: methods with an underscore take whole numbers in the support."""
-
-    kind = "discrete"
-    support = (0.0, np.inf)
-    _logpmf: Callable[[Array], Array]
-    variance: Any
-
-    def logpmf(self, y: ArrayLike) -> Array:
-        """Return the expert log-probabilities of y, (n, K), for y of shape (n,); -inf where y is no count."""
-        whole = np.floor(np.asarray(y, dtype=np.float64))
-        value = self._asked(self._logpmf, whole, -np.inf, -np.inf)
-        return np.where((whole < np.asarray(y))[:, None], -np.inf, value)
-
-    def logpdf(self, y: ArrayLike) -> Array:
-        """Return -inf: a count has no density (the density beside other families with one)."""
-        return np.where(np.isnan(np.asarray(y, dtype=np.float64))[:, None], np.nan, np.full(self.mean.shape, -np.inf))
-
-    def cdf(self, y: ArrayLike) -> Array:
-        """Return the expert distribution functions P(Y <= y), (n, K), for y of shape (n,)."""
-        return super().cdf(np.floor(np.asarray(y, dtype=np.float64)))
-
-    def sf(self, y: ArrayLike) -> Array:
-        """Return the expert survival functions P(Y > y), (n, K), for y of shape (n,)."""
-        return super().sf(np.floor(np.asarray(y, dtype=np.float64)))
-
-    def partial_mean(self, y: ArrayLike, upper: bool = False) -> Array:
-        """Return E[Y; Y <= y], or E[Y; Y > y] if ``upper``, (n, K), for y of shape (n,)."""
-        return super().partial_mean(np.floor(np.asarray(y, dtype=np.float64)), upper)
-
-    def _quantile(self, p: Array, upper: bool) -> Array:
-        """Return the smallest counts y with F(y) >= p (or 1 - F(y) <= p), by a bracket that doubles and bisection."""
-        p = np.broadcast_to(p, np.broadcast_shapes(p.shape, self.mean.shape))
-        spread = np.sqrt(self.variance) + 1.0
-        start = self.mean + spread * (ndtri(p) if not upper else -ndtri(p))
-        high = np.floor(np.clip(start, 0.0, _LARGEST))
-        step = np.ceil(spread) * np.ones_like(p)
-
-        def reached(y: Array) -> Any:
-            return self._sf(y) <= p if upper else self._cdf(y) >= p
-
-        low = np.full_like(p, -1.0)
-        while (short := ~reached(high) & (high < _LARGEST)).any():
-            low, high = np.where(short, high, low), np.where(short, np.minimum(high + step, _LARGEST), high)
-            step = 2.0 * step
-        down, step = np.maximum(high - np.ceil(spread), low), np.ceil(spread) * np.ones_like(p)
-        while (far := (down > low) & reached(np.maximum(down, 0.0))).any():
-            high, step = np.where(far, down, high), 2.0 * step
-            down = np.where(far, np.maximum(high - step, low), down)
-        low = np.maximum(low, down)
-        while (open_ := high - low > 1.0).any():
-            middle = np.floor(0.5 * (low + high))
-            inside = reached(np.maximum(middle, 0.0))
-            high, low = np.where(open_ & inside, middle, high), np.where(open_ & ~inside, middle, low)
-        return high
 
 
 class PoissonComponents(CountFamily):
@@ -103,7 +44,7 @@ class PoissonComponents(CountFamily):
         (self.mean,) = checked("PoissonComponents", ("mean",), mean=mean)
 
     @property
-    def variance(self) -> Array:  # type: ignore[override]
+    def variance(self) -> Array:
         """Expert variances, equal to the means, (n, K)."""
         return self.mean
 
@@ -150,7 +91,7 @@ class NegativeBinomialComponents(CountFamily):
         self.mean, self.size = checked("NegativeBinomialComponents", ("mean", "size"), mean=mean, size=size)
 
     @property
-    def variance(self) -> Array:  # type: ignore[override]
+    def variance(self) -> Array:
         """Expert variances mean + mean^2 / size, (n, K)."""
         return self.mean + self.mean**2 / self.size
 
@@ -223,17 +164,17 @@ class BinomialComponents(CountFamily):
             raise ConfigurationError("BinomialComponents: probabilities must be in [0, 1] and trials whole numbers.")
 
     @property
-    def support(self) -> tuple[float, float]:  # type: ignore[override]
+    def support(self) -> tuple[float, float]:
         """0 and the largest number of trials."""
         return 0.0, float(self.trials.max(initial=0.0))
 
     @property
-    def mean(self) -> Array:  # type: ignore[override]
+    def mean(self) -> Array:
         """Expert means m p, (n, K)."""
         return self.trials * self.probability
 
     @property
-    def variance(self) -> Array:  # type: ignore[override]
+    def variance(self) -> Array:
         """Expert variances m p (1 - p), (n, K)."""
         return self.mean * (1.0 - self.probability)
 

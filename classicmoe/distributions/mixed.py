@@ -42,7 +42,7 @@ class PointMassComponents(RowFamily):
         return part
 
     @property
-    def mean(self) -> Array:  # type: ignore[override]
+    def mean(self) -> Array:
         """Expert means, the places, (n, K)."""
         return self.at
 
@@ -52,7 +52,7 @@ class PointMassComponents(RowFamily):
         return np.zeros_like(self.at)
 
     @property
-    def support(self) -> tuple[float, float]:  # type: ignore[override]
+    def support(self) -> tuple[float, float]:
         """The lowest and the highest place of all rows and experts."""
         return float(self.at.min(initial=np.inf)), float(self.at.max(initial=-np.inf))
 

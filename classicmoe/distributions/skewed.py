@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +17,7 @@ from classicmoe.distributions.symmetric import student_moment, student_slope
 class _Skewed(RowFamily):
     """What both skewed families share: y = location + sigma Z with Z of slope psi / gamma."""
 
-    _names = ("location", "psi", "gamma")
+    _names: ClassVar[tuple[str, ...]] = ("location", "psi", "gamma")
     location: Array
     psi: Array
     gamma: Array

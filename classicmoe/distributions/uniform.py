@@ -38,7 +38,7 @@ class UniformComponents(RowFamily):
             raise ConfigurationError("UniformComponents: every entry of high must be above that of low.")
 
     @property
-    def support(self) -> tuple[float, float]:  # type: ignore[override]
+    def support(self) -> tuple[float, float]:
         """The lowest and the highest end of all rows and experts."""
         return float(self.low.min(initial=np.inf)), float(self.high.max(initial=-np.inf))
 

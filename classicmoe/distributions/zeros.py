@@ -19,7 +19,6 @@ class _WithZeros(RowFamily):
     ``_zero`` is P(Y = 0) and ``_factor`` = P(Y > 0) / P(base > 0), so that sf(y) = factor * sf_base(y) for y >= 0.
     """
 
-    support: Any
     base: Any
     extra: Array
 
@@ -37,12 +36,12 @@ class _WithZeros(RowFamily):
             )
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         """What the law is: discrete for a base of counts, mixed (an atom at 0 and a density) for a positive one."""
         return "discrete" if self.base.kind == "discrete" else "mixed"
 
     @property
-    def support(self) -> tuple[float, float]:  # type: ignore[no-redef]
+    def support(self) -> tuple[float, float]:
         """Ends of the support, those of the base."""
         return self.base.support
 
@@ -55,7 +54,7 @@ class _WithZeros(RowFamily):
         raise NotImplementedError
 
     @property
-    def mean(self) -> Array:  # type: ignore[override]
+    def mean(self) -> Array:
         """Expert means factor * mean_base, (n, K)."""
         return self._factor * self.base.mean
 

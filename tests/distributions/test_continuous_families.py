@@ -122,7 +122,7 @@ def test_density_and_partial_means_by_quadrature(name):
         def f(v, k=k, change=change, positive=positive):
             return np.exp(components.logpdf([change(v)])[0, k]) * (change(v) if positive else 1.0)
 
-        for j in range(1, len(y) - 1, 2):
+        for j in range(1, len(y) - 1, 3):
             total = integrate.quad(f, ends[j], ends[j + 1], epsabs=1e-14, epsrel=1e-11)[0]
             first = integrate.quad(lambda v: change(v) * f(v), ends[j], ends[j + 1], epsabs=1e-14, epsrel=1e-11)[0]  # noqa: B023
             assert mass[j + 1] - mass[j] == pytest.approx(total, rel=1e-9, abs=1e-11)
@@ -139,16 +139,15 @@ def test_samples(name):
     assert ALL[name].sample([1], np.random.RandomState(0)).shape == (1,)
 
 
-@pytest.mark.parametrize("slope", [0.3, -3.0, 40.0])
-@pytest.mark.parametrize("df", [0.9, 4.0, 80.0])
+@pytest.mark.parametrize("slope, df", [(0.3, 0.9), (-3.0, 4.0), (40.0, 4.0), (3.0, 80.0)])
 def test_skew_t_tails_by_quadrature(slope, df):
     components = SkewTComponents([[0.0]], [slope / np.hypot(1.0, slope)], [1.0 / np.hypot(1.0, slope)], [df])
-    for y in (-3.0, -0.01, 4.0):
+    for y in (-3.0, 4.0):
         # in y = turn * sinh t: one scale only
         for turn, ours in ((-1.0, components.cdf([y])), (1.0, components.sf([y]))):
             start = np.arcsinh(turn * y)
             f = lambda t, s=turn: np.exp(components.logpdf([s * np.sinh(t)])[0, 0]) * np.cosh(t)  # noqa: E731
-            pieces = np.append(start + np.array([0.0, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0]), start + 40.0)
+            pieces = np.append(start + np.array([0.0, 0.1, 0.5, 1.0, 3.0, 8.0]), start + 40.0)
             truth = sum(integrate.quad(f, a, b, epsabs=0.0, epsrel=1e-10)[0] for a, b in pairwise(pieces))
             assert ours[0, 0] == pytest.approx(truth, rel=1e-10)
 

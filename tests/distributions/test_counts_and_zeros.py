@@ -57,7 +57,7 @@ def all_laws():
 @pytest.mark.parametrize("name", [k for k in all_laws() if "gamma" not in k])
 def test_sums(name):
     components = all_laws()[name]
-    y = np.arange(-2.0, 3000.0)
+    y = np.arange(-2.0, 1000.0)
     many = components.take(np.zeros(len(y), int))
     p = np.exp(many.logpmf(y))
     assert_allclose(p.sum(axis=0), 1.0, rtol=1e-11)
@@ -76,7 +76,7 @@ def test_sums(name):
 @pytest.mark.parametrize("name", list(all_laws()))
 def test_samples(name):
     components = all_laws()[name]
-    size = 100_000
+    size = 100_000 if name in FAMILIES else 30_000
     drawn = components.sample(np.tile([0, 1, 2], (1, size)), np.random.default_rng(5))
     drawn = drawn.reshape(size, 3)
     for k in range(3):

@@ -64,7 +64,7 @@ def test_continuous_quantiles_and_regions(name):
     error = np.where(ORDERS <= 0.5, below / ORDERS, above / (1.0 - ORDERS)) - 1.0
     rounding = dist.pdf(q) * np.abs(q) * 1e-15 / np.minimum(ORDERS, 1.0 - ORDERS)
     assert (np.abs(error) <= 1e-11 + rounding).all()
-    fine = dist.quantile(np.linspace(5e-4, 1.0 - 5e-4, 1000))
+    fine = dist.quantile(np.linspace(2e-3, 1.0 - 2e-3, 250))
     density = dist.logpdf(fine)
     for level in (0.3, 0.9):
         for i, region in enumerate(dist.interval(level, kind="hdr")):
@@ -89,7 +89,7 @@ def test_regions_close_at_zero_and_in_jumps():
 def test_counts(name):
     dist = MixtureDistribution(WEIGHTS, DISCRETE[name])
     assert dist.kind == "discrete"
-    y = np.arange(4000.0)[None, :]
+    y = np.arange(2500.0)[None, :]
     p, below = dist.pmf(y), dist.cdf(y)
     assert_allclose(p.sum(axis=1), 1.0, rtol=1e-11)
     assert_allclose(np.cumsum(p, axis=1), below, rtol=1e-10)
@@ -108,8 +108,8 @@ def test_counts(name):
         assert p[i][chosen].sum() >= 0.8 - 1e-12 and p[i][chosen].min() >= largest[len(chosen) - 1]
     with pytest.raises(ConfigurationError, match="ask for pmf"):
         dist.pdf(1.0)
-    drawn = dist.sample(20_000, random_state=0)
-    assert (np.abs(drawn.mean(axis=1) - dist.mean()) < 5.0 * dist.std() / np.sqrt(20_000)).all()
+    drawn = dist.sample(5000, random_state=0)
+    assert (np.abs(drawn.mean(axis=1) - dist.mean()) < 5.0 * dist.std() / np.sqrt(5000)).all()
 
 
 def test_what_one_kind_cannot_do():
@@ -155,10 +155,10 @@ def test_tail_risk_against_the_quantiles_and_simulation(name):
                 assert_allclose(shortfall[:, j], bound, rtol=1e-10, atol=1e-10)
     d = dist.quantile(0.7)
     assert_allclose(dist.limited_mean(d) + dist.excess_mean(d), dist.mean(), rtol=1e-10, atol=1e-10)
-    if name != "skew_t" and name != "log_normal":  # others have a variance that 4e4 draws show
-        drawn = dist.sample(40_000, random_state=1)
+    if name != "skew_t" and name != "log_normal":  # others have a variance that 1e4 draws show
+        drawn = dist.sample(10_000, random_state=1)
         excess = np.maximum(drawn - d[:, None], 0.0)
-        assert (np.abs(excess.mean(axis=1) - dist.excess_mean(d)) <= 5.0 * excess.std(axis=1) / 200.0 + 1e-9).all()
+        assert (np.abs(excess.mean(axis=1) - dist.excess_mean(d)) <= 5.0 * excess.std(axis=1) / 100.0 + 1e-9).all()
 
 
 def test_tail_risk_in_closed_form():
