@@ -1,4 +1,4 @@
-"""python -m benchmarks [peers] [pass] [memory] [startup] [mixtures]."""
+"""python -m benchmarks [peers] [pass] [memory] [startup] [mixtures] [counts]."""
 
 import os
 import sys
@@ -6,10 +6,10 @@ import sys
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-from benchmarks import memory, mixtures, passes, peers, startup  # noqa: E402  (thread counts must be set before NumPy loads)
+from benchmarks import counts, memory, mixtures, passes, peers, startup  # noqa: E402  (thread counts must be set before NumPy loads)
 
 PARTS = {"startup": startup.main, "pass": passes.main, "peers": peers.main, "memory": memory.main}
-PARTS["mixtures"] = mixtures.main
+PARTS |= {"mixtures": mixtures.main, "counts": counts.main}
 
 for part in sys.argv[1:] or PARTS:
     PARTS[part]()

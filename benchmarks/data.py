@@ -14,6 +14,18 @@ def regimes(n, d, k, seed=0, dtype=np.float64):
     return X, y, labels
 
 
+def count_regimes(n, d, k, seed=0):
+    """Return X, y and true labels of a softmax-gated mixture of Poisson regressions."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d))
+    gate = rng.normal(size=(k, d)) / np.sqrt(d) * 2.0
+    coef = 0.25 * rng.normal(size=(k, d + 1))
+    coef[:, 0] = np.linspace(0.5, 3.0, k)
+    labels = np.argmax(X @ gate.T + rng.gumbel(size=(n, k)), axis=1)
+    log_mean = coef[labels, 0] + np.einsum("ij,ij->i", X, coef[labels, 1:])
+    return X, rng.poisson(np.exp(log_mean)).astype(float), labels
+
+
 def noisy_labels(labels, k, share=0.3, seed=1):
     """Return labels with a share reassigned at random: the start that all programs get."""
     rng = np.random.default_rng(seed)

@@ -15,9 +15,9 @@ from classicmoe import MoERegressor, warmup
 D, K = 10, 3
 
 
-def ours(X, y, start, target=None, n_jobs=1):
+def ours(X, y, start, target=None, n_jobs=1, expert="gaussian"):
     """Return seconds to a target log-likelihood (or to the end), passes, log-likelihood."""
-    model = MoERegressor(K, init=np.eye(K)[start], n_jobs=n_jobs)
+    model = MoERegressor(K, expert=expert, init=np.eye(K)[start], n_jobs=n_jobs)
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -29,7 +29,7 @@ def ours(X, y, start, target=None, n_jobs=1):
     return seconds, passes, model
 
 
-def flexmix(X, y, start):
+def flexmix(X, y, start, family="gaussian"):
     """Return seconds, iterations and log-likelihood of R flexmix; None when it is not installed."""
     rscript = shutil.which("Rscript")
     has = rscript and subprocess.run([rscript, "-e", "library(flexmix)"], capture_output=True).returncode == 0
@@ -41,7 +41,7 @@ def flexmix(X, y, start):
         y.tofile(Path(folder, "y.bin"))
         (start + 1).astype(np.int32).tofile(Path(folder, "start.bin"))
         script = Path(__file__).with_name("flexmix.R")
-        command = [rscript, str(script), folder, str(len(y)), str(X.shape[1])]
+        command = [rscript, str(script), folder, str(len(y)), str(X.shape[1]), family]
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return float(out[0]), int(out[2]), float(out[3])
 

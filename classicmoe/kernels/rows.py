@@ -18,7 +18,7 @@ def load(table, center, factor, out):
                 out[j, r] = (table[r, j] - c) * f
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def hash_rows(bits, out):
     """Mix the bits (m, d) of each row's values to one key (the finaliser of splitmix64 after every column)."""
     m, d = bits.shape
