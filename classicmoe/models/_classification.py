@@ -127,14 +127,18 @@ class BaseMoEClassifier(ClassifierMixin, MixtureOfExperts):
 
     def score_samples(self, X: Any, y: Any) -> Array:
         """Return log P(y | x) per row, (n,)."""
-        codes = self._rows(X, y, needs_y=True).y[:, 0].astype(int)
-        return self.predict_log_proba(X)[np.arange(len(codes)), codes]
+        return self._own(X, y, None)[0]
 
     def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the unpenalised log-likelihood sum_i w_i log P(y_i | x_i), without class weights."""
-        weight = self._rows(X, y, sample_weight, needs_y=True).weight
-        scores = self.score_samples(X, y)
+        scores, weight = self._own(X, y, sample_weight)
         return float(scores.sum() if weight is None else weight[weight > 0.0] @ scores[weight > 0.0])
+
+    def _own(self, X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array | None]:
+        """Return log P(y | x) per row, (n,), and the checked weights."""
+        source = self._rows(X, y, sample_weight, needs_y=True)
+        codes = source.y[:, 0].astype(np.intp)
+        return self.predict_log_proba(X)[np.arange(len(codes)), codes], source.weight
 
     def _totals(self, X: Any, y: Any, sample_weight: Any, beside: Beside) -> Totals:
         if hasattr(self, "class_weight_") and self._reweighted:

@@ -25,7 +25,7 @@ from classicmoe.exceptions import (
 )
 from classicmoe.models.frames import as_table
 from classicmoe.models.messages import count_text, name_list, rows_text
-from classicmoe.models.response import COLUMN_VECTOR
+from classicmoe.models.response import COLUMN_VECTOR, check_weights
 
 Labels = NDArray[Any]
 KINDS = "biufUO"  # of label arrays that a model file can hold
@@ -62,10 +62,15 @@ def read_labels(y: Any, owner: str) -> Labels:
     _check_missing(values)
     if values.dtype == object and len(values) and all(isinstance(value, bool | np.bool_) for value in values):
         values = values.astype(bool)
+    if values.dtype.kind == "c":
+        raise DataError(f"Complex data not supported\n{values}\n")
+    try:
+        sorted(set(values.tolist()))
+    except TypeError as error:
+        raise DataError(f"y mixes labels that cannot be put in order ({error}); {owner} needs one type.") from error
     try:
         check_classification_targets(values)
-        np.unique(values[:1])
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise DataError(f"{error} {owner} needs labels of classes; numbers are a task for MoERegressor.") from error
     return values
 
@@ -118,7 +123,7 @@ def learn_classes(y: Any, sample_weight: Any, owner: str) -> Classes:
     for labels, weight in _parts(y, sample_weight, owner):
         kind = labels.dtype if kind is None else np.promote_types(kind, labels.dtype)
         here = labels[weight > 0.0]
-        for label, code in zip(*_distinct(here, owner), strict=True):
+        for label, code in zip(*_distinct(here), strict=True):
             known = mass.setdefault(label, [0.0, 0.0])
             known[0] += float(code.size)
             known[1] += float(weight[weight > 0.0][code].sum())
@@ -147,18 +152,13 @@ def _parts(y: Any, sample_weight: Any, owner: str) -> Iterator[tuple[Labels, Arr
     given = y if isinstance(y, Batches) else [(None, y, sample_weight)]
     for _, labels, weight in given:
         values = read_labels(labels, owner)
-        weights = np.ones(len(values))
-        if weight is not None and np.shape(weight) == values.shape:  # other shapes and values are refused later
-            weights = np.nan_to_num(np.asarray(weight, dtype=float))
-        yield values, weights
+        weights = check_weights(weight, len(values))
+        yield values, np.ones(len(values)) if weights is None else weights
 
 
-def _distinct(labels: Labels, owner: str) -> tuple[list[Any], list[NDArray[np.intp]]]:
+def _distinct(labels: Labels) -> tuple[list[Any], list[NDArray[np.intp]]]:
     """Return the distinct labels as Python values, and the rows of each."""
-    try:
-        found, inverse = np.unique(labels, return_inverse=True)
-    except TypeError as error:
-        raise DataError(f"y mixes labels that cannot be put in order ({error}); {owner} needs one type.") from error
+    found, inverse = np.unique(labels, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(inverse, minlength=len(found)))[:-1]) if len(found) else []
     return found.tolist(), rows
