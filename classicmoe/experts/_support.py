@@ -41,13 +41,13 @@ def positive(y: Array, exposure: Array | None) -> Misfit | None:
     )
 
 
-def successes(y: Array, exposure: Array | None) -> Misfit | None:
-    """Whole numbers from 0 to the number of trials (the exposure; 1 without)."""
-    trials = 1.0 if exposure is None else exposure
+def successes(y: Array, exposure: Array | None, trials: int = 1) -> Misfit | None:
+    """Whole numbers from 0 to the number of trials: the exposure, without one that of the family."""
     below = _found(y < 0.0, "negative", "Successes are counted from 0.")
-    whole = _found((y != np.round(y)) | (trials != np.round(trials)), "not whole", "Successes and trials are counted.")
+    known = np.full(len(y), float(trials)) if exposure is None else exposure
+    whole = _found((y != np.round(y)) | (known != np.round(known)), "not whole", "Successes and trials are counted.")
     cure = "Give the number of trials as exposure=." if exposure is None else "There are more successes than trials."
-    return below or whole or _found(y > trials, "above the number of trials", cure)
+    return below or whole or _found(y > known, "above the number of trials", cure)
 
 
 def anything(y: Array, exposure: Array | None) -> Misfit | None:

@@ -68,7 +68,7 @@ class BinomialExpert(LinearExpert, BaseEstimator):
 
     def check(self, y: Array, exposure: Array | None) -> Misfit | None:
         """Return which responses are no numbers of successes."""
-        return successes(y, np.full(len(y), float(self.trials)) if exposure is None else exposure)
+        return successes(y, exposure, self.trials)
 
     def check_arguments(self) -> str | None:
         """Say what is wrong with the arguments."""

@@ -15,7 +15,7 @@ from classicmoe.em.source import ArraySource, Batches
 from classicmoe.em.threads import count_workers
 from classicmoe.exceptions import ColumnError, ConfigurationError
 from classicmoe.models._estimator import MixtureOfExperts
-from classicmoe.models.beside import Beside
+from classicmoe.models.beside import Beside, check_family
 from classicmoe.models.fitting import Plan, Result, fit_mixture
 from classicmoe.models.formula import split_formula
 from classicmoe.models.frames import as_table
@@ -104,6 +104,12 @@ class FittedByEM(MixtureOfExperts):
         return rows_of_arrays(
             X, y, sample_weight, gate, expert, self.unseen, self.weight_type, owner, beside=beside, family=family
         )
+
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any, exposure: Any = None, offset: Any = None) -> None:
+        """Read the rows as a fit would, so that what is wrong with them is said."""
+        beside = Beside(exposure, offset)
+        check_family(self._mixture().expert, beside)
+        self._read(self._asked(X, y, None), sample_weight, beside)
 
     def _climb(self, rows: Rows, mixture: Mixture, beside: Beside = NOTHING) -> None:
         """Fit the mixture to the rows, set the fitted attributes and warn of what should be known."""

@@ -234,8 +234,11 @@ class GaussianGatedMoERegressor(JointLawRegressor):
         joint: Joint = self._parameters().gate.joint
         return joint
 
-    def _read(self, X: Any, y: Any, sample_weight: Any, data: None = None) -> Rows:
-        """Check and code the rows; ``data`` stands for the table of a formula, which other estimators take."""
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any) -> None:
+        self._read(X, y, sample_weight)
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> Rows:
+        """Check and code the rows."""
         features = self.expert_features
         weight_type, owner, integrates = self.weight_type, type(self).__name__, self._integrates_missing
         try:

@@ -11,64 +11,67 @@ from classicmoe.contracts import Array
 
 
 class BestModel:
-    """Questions that the best model of a grid answers; see the estimator's own methods for details."""
+    """Questions that the best model of a grid answers; see the estimator's own methods for details.
+
+    ``beside``: exposures and offsets of the rows.
+    """
 
     @property
     def _best(self) -> Any:
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_  # type: ignore[attr-defined]  # the selector sets it
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any, **beside: Any) -> Array:
         """Return E[y | x], (n,) or (n, q)."""
-        return self._best.predict(X)
+        return self._best.predict(X, **beside)
 
-    def predict_gate(self, X: Any) -> Array:
+    def predict_gate(self, X: Any, **beside: Any) -> Array:
         """Return P(expert | x), the gate's probabilities before y is known, (n, K)."""
-        return self._best.predict_gate(X)
+        return self._best.predict_gate(X, **beside)
 
-    def predict_experts(self, X: Any) -> Array:
+    def predict_experts(self, X: Any, **beside: Any) -> Array:
         """Return E[y | x, expert], (n, K) or (n, K, q)."""
-        return self._best.predict_experts(X)
+        return self._best.predict_experts(X, **beside)
 
-    def predict_dist(self, X: Any) -> Any:
+    def predict_dist(self, X: Any, **beside: Any) -> Any:
         """Return the distribution of y given x, the model and its parameters taken as known."""
-        return self._best.predict_dist(X)
+        return self._best.predict_dist(X, **beside)
 
-    def responsibilities(self, X: Any, y: Any) -> Array:
+    def responsibilities(self, X: Any, y: Any, **beside: Any) -> Array:
         """Return P(expert | x, y), the posterior once y is known, (n, K)."""
-        return self._best.responsibilities(X, y)
+        return self._best.responsibilities(X, y, **beside)
 
-    def sample(self, X: Any, random_state: Any = None) -> Array:
+    def sample(self, X: Any, random_state: Any = None, **beside: Any) -> Array:
         """Draw one y per row of X, (n,) or (n, q)."""
-        return self._best.sample(X, random_state)
+        return self._best.sample(X, random_state, **beside)
 
-    def score_samples(self, X: Any, y: Any) -> Array:
+    def score_samples(self, X: Any, y: Any, **beside: Any) -> Array:
         """Return log p(y | x) per row, (n,)."""
-        return self._best.score_samples(X, y)
+        return self._best.score_samples(X, y, **beside)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None, **beside: Any) -> float:
         """Return R^2 of the predicted means."""
-        return self._best.score(X, y, sample_weight)
+        return self._best.score(X, y, sample_weight, **beside)
 
-    def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None, **beside: Any) -> float:
         """Return the unpenalised conditional log-likelihood of the given rows."""
-        return self._best.log_likelihood(X, y, sample_weight)
+        return self._best.log_likelihood(X, y, sample_weight, **beside)
 
-    def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: Any, y: Any, sample_weight: Any = None, **beside: Any) -> float:
         """Return Akaike's criterion on the given rows; smaller is better."""
-        return self._best.aic(X, y, sample_weight)
+        return self._best.aic(X, y, sample_weight, **beside)
 
-    def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: Any, y: Any, sample_weight: Any = None, **beside: Any) -> float:
         """Return Schwarz's criterion on the given rows; smaller is better."""
-        return self._best.bic(X, y, sample_weight)
+        return self._best.bic(X, y, sample_weight, **beside)
 
-    def icl(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def icl(self, X: Any, y: Any, sample_weight: Any = None, **beside: Any) -> float:
         """Return BIC plus twice the entropy of the responsibilities on the given rows; smaller is better."""
-        return self._best.icl(X, y, sample_weight)
+        return self._best.icl(X, y, sample_weight, **beside)
 
-    def icl_hard(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def icl_hard(self, X: Any, y: Any, sample_weight: Any = None, **beside: Any) -> float:
         """Return ICL with every row given to its most likely expert; smaller is better."""
-        return self._best.icl_hard(X, y, sample_weight)
+        return self._best.icl_hard(X, y, sample_weight, **beside)
 
     def coefficients(self) -> Any:
         """Return all coefficients of the best model as a pandas data frame."""

@@ -28,24 +28,38 @@ class Data(NamedTuple):
     X: Any
     y: Any
     weight: Any
+    exposure: Any = None
+    offset: Any = None
 
     def take(self, rows: NDArray[np.intp]) -> Data:
         """Return some of the rows."""
-        weight = None if self.weight is None else np.asarray(self.weight)[rows]
-        return Data(_safe_indexing(self.X, rows), _safe_indexing(self.y, rows), weight)
+        beside = (None if part is None else np.asarray(part)[rows] for part in self[2:])
+        return Data(_safe_indexing(self.X, rows), _safe_indexing(self.y, rows), *beside)
+
+    @property
+    def beside(self) -> dict[str, Any]:
+        """Exposures and offsets that were given, as keyword arguments."""
+        both = {"exposure": self.exposure, "offset": self.offset}
+        return {name: value for name, value in both.items() if value is not None}
+
+    def fit(self, model: Any) -> Any:
+        """Fit a model to the rows and return it."""
+        return model.fit(self.X, self.y, self.weight, **self.beside)
 
 
-def resolve(estimator: Any, X: Any, y: Any, sample_weight: Any, data: Any) -> tuple[Any, Data]:
+def resolve(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, data: Any, exposure: Any = None, offset: Any = None
+) -> tuple[Any, Data]:
     """Return the estimator and its rows, a formula taken apart into columns and features."""
     if not isinstance(X, str):
         if data is not None:
             raise ConfigurationError('data= goes with a formula: fit("y ~ a + b | a", data=df).')
-        return estimator, Data(X, y, sample_weight)
+        return estimator, Data(X, y, sample_weight, exposure, offset)
     if not hasattr(estimator, "_formula"):
         raise ConfigurationError(f"{type(estimator).__name__} takes no formula: pass X and y, and expert_features=.")
     table, response, expert, gate = estimator._formula(X, y, data)
     with_features = clone(estimator).set_params(expert_features=expert, gate_features=gate)
-    return with_features, Data(table, response, sample_weight)
+    return with_features, Data(table, response, sample_weight, exposure, offset)
 
 
 def check_rows(candidates: Sequence[Candidate], data: Data) -> None:
@@ -65,7 +79,7 @@ def check_rows(candidates: Sequence[Candidate], data: Data) -> None:
             seen.add(reads)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the fits say it again
-                model._read(*data, None)
+                model._check_rows(data.X, data.y, data.weight, **data.beside)
 
 
 def make_splits(cv: Any, data: Data, seed: int) -> Splits:

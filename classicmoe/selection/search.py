@@ -110,7 +110,7 @@ class Search:
         if isinstance(self.data.X, Batches):
             raise ConfigurationError("resume= needs arrays or data frames: batches cannot be recognised again.")
         keys = [fingerprint_model(candidate.estimator, self._splits) for candidate in self.candidates]
-        state.begin(fingerprint_data(*self.data), seed)
+        state.begin(fingerprint_data(*self.data[:3], *self.data.beside.values()), seed)
         memory = Memory(state, self.candidates, keys)
         for number, key in enumerate(keys):
             row = memory.find(key, number)

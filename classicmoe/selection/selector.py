@@ -170,7 +170,16 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
             )
         return estimator
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, data: Any = None) -> MoESelector:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        data: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
+    ) -> MoESelector:
         """Fit all models of the grid and choose the best.
 
         Parameters
@@ -182,6 +191,8 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
             A weight of k counts as k rows; 0 leaves the row out.
         data : data frame, optional
             Where a formula finds its columns.
+        exposure, offset : array-like of shape (n,), optional
+            As the estimator takes them.
 
         Returns
         -------
@@ -212,7 +223,7 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
             delattr(self, name)  # what an earlier fit found
         check_criterion(self.criterion)
         check_contrast(self.contrast)
-        inner, rows = resolve(self._inner(), X, y, sample_weight, data)
+        inner, rows = resolve(self._inner(), X, y, sample_weight, data, exposure, offset)
         search = Search(inner, self.param_grid, self.criterion, self.cv, self.resume, rows, self.contrast)
         try:
             search.run(self.n_jobs, self.verbose, self.callback)

@@ -65,7 +65,7 @@ def run_split(trial: Trial, candidate: Candidate, smaller: Any, data: Data, n_jo
         try:
             counts = Independent(before.verdict_.finished, before.verdict_.begun)
             start = smaller.split_start()._replace(after=counts)
-            model = clone(candidate.estimator).set_params(init=start, n_jobs=n_jobs).fit(*data)
+            model = data.fit(clone(candidate.estimator).set_params(init=start, n_jobs=n_jobs))
         except _EXPECTED:  # such as blocks that each fit chooses anew: no split can be made, and none is missed
             return trial
     if not _is_better(model, before):
@@ -93,7 +93,7 @@ def _fit(candidate: Candidate, data: Data, one_thread: bool) -> Any:
     n_jobs = model.n_jobs
     if one_thread:
         model.set_params(n_jobs=1)
-    return model.fit(*data).set_params(n_jobs=n_jobs)
+    return data.fit(model).set_params(n_jobs=n_jobs)
 
 
 def _held_out(candidate: Candidate, data: Data, splits: Splits, one_thread: bool) -> dict[str, float]:
@@ -103,7 +103,7 @@ def _held_out(candidate: Candidate, data: Data, splits: Splits, one_thread: bool
         warnings.simplefilter("ignore")  # the fit to all rows speaks for the model
         for i, (train, test) in enumerate(splits):
             model, held = _fit(candidate, data.take(train), one_thread), data.take(test)
-            means[i] = log_score(model, *held)
+            means[i] = log_score(model, held.X, held.y, held.weight, **held.beside)
             weights[i] = _num_samples(held.X) if held.weight is None else held.weight.sum()
     mean = np.average(means, weights=weights)
     scatter = np.average((means - mean) ** 2, weights=weights)
