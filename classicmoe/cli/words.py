@@ -9,6 +9,7 @@ _TRANSLATIONS = [
     (re.compile(r"\(X\.drop\(columns=\[[^\]]*\]\); command line: (--drop [^)]*)\)"), r"(\1)"),
     (re.compile(r"unseen='reference' \(command line: (--unseen reference)\)"), r"\1"),
     (re.compile(r"\s*\(?command line: (--[a-z-]+(?: [\w-]+)?)\)?"), r" (\1)"),
+    (re.compile(r"\bexpert='(\w+)'"), r"--family \1"),
     (re.compile(r"weight_type='sampling'"), "--weight-type sampling"),
     (re.compile(r"\bcontrast='(\w+)'"), r"--contrast \1"),
     (re.compile(r"a Gaussian gate \(GaussianGatedMoERegressor\)"), "--gate gaussian"),
