@@ -228,4 +228,4 @@ class MultinomialExpert(ClassLogits, BaseEstimator):
         """Return categorical distributions at logits (n, K, C)."""
         from classicmoe.distributions.categorical import CategoricalComponents
 
-        return CategoricalComponents(location)
+        return CategoricalComponents(np.asarray(location, dtype=np.float64))
