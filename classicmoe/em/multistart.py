@@ -5,23 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from classicmoe.contracts import Array
-from classicmoe.em.degenerate import Weak, weak_experts
+from classicmoe.em.degenerate import weak_experts
 from classicmoe.em.loop import Climb, Control, Outcome
 from classicmoe.em.mixture import Mixture, MixtureParameters
-from classicmoe.em.problem import Problem, Triple
+from classicmoe.em.problem import Problem
+from classicmoe.em.runs import MIRRORED, REACHED, SHAKEN, SPLIT, Fit, Run, best_run, merit, same_partition
 from classicmoe.em.sample import Sample
 from classicmoe.em.shake import is_sharp, shake
 from classicmoe.em.source import CHUNK, Source
-from classicmoe.em.split import Independent
 from classicmoe.em.starts import PATCHES, from_responsibilities, make_start
 from classicmoe.em.status import Status
 from classicmoe.em.survey import Survey
@@ -30,13 +29,9 @@ SHORT = Control(tol=1e-6, max_iter=100)
 WARM_UP = Control(max_iter=12, accelerate=False)
 MANY_ROWS = 100_000  # distinct ones; above, only the best short runs are carried on
 REFINED = 5
-REACHED = 0.01  # log-likelihood units
 RESEEDS = 2
-SHAKEN = 10_000  # numbers of shaken runs begin here
 SHAKE_ROUNDS = 3
-MIRRORED = 30_000  # numbers of runs from mirror images of a solution begin here
 MIRROR_ROUNDS = 5
-SPLIT = 20_000  # numbers of runs from splits of a smaller solution begin here
 
 
 class Plan(NamedTuple):
@@ -46,45 +41,6 @@ class Plan(NamedTuple):
     kind: str
     params: MixtureParameters
     soften: float = 0.0
-
-
-@dataclass(frozen=True)
-class Run:
-    """One start and what became of it."""
-
-    number: int
-    kind: str
-    status: Status
-    objective: float
-    n_passes: int = 0
-    seconds: float = 0.0
-    path: list[float] = field(default_factory=list)
-    triple: Triple | None = None
-    gradient_norm: float = np.nan
-    weak: list[Weak] = field(default_factory=list)
-    reached: bool = False
-    reseeded: int = 0
-    seed: int | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether the start was run to its end on all rows and did not collapse."""
-        return self.status in (Status.CONVERGED, Status.MAX_ITER, Status.STALLED)
-
-    @property
-    def suspect(self) -> bool:
-        """Whether the solution rests on a spike."""
-        return any(weak.spike for weak in self.weak)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """The best run and all of them."""
-
-    best: Run
-    runs: list[Run]
-    interrupted: bool = False
-    before: Independent = field(default_factory=Independent)  # starts of an earlier fit, none of which reached the best
 
 
 class MultiStart:
@@ -134,7 +90,7 @@ class MultiStart:
             if not any(run.triple is not None and run.status is not Status.CUT for run in runs):
                 raise
             interrupted = True
-        best = _best(runs)
+        best = best_run(runs)
         return Fit(best, self._compare(runs, best), interrupted)
 
     def _split_runs(self, splits: Sequence[MixtureParameters]) -> Iterable[Run]:
@@ -311,27 +267,6 @@ class MultiStart:
             replace(run, reached=run.number < SHAKEN and reached(run), seed=self._seeds.get(run.number)) for run in runs
         ]
         return sorted(marked, key=lambda run: run.number)
-
-
-def same_partition(a: NDArray[np.intp], b: NDArray[np.intp], weight: Array, n_experts: int) -> bool:
-    """Return whether two labellings agree, up to names, on 99 % of the weight."""
-    table = np.zeros((n_experts, n_experts))
-    np.add.at(table, (a, b), weight)
-    rows, columns = linear_sum_assignment(-table)
-    return bool(table[rows, columns].sum() >= 0.99 * weight.sum())
-
-
-def _best(runs: list[Run]) -> Run:
-    """Return the best run; a shaken one only if it is better than all others by more than rounding."""
-    ended = [run for run in runs if run.triple is not None]
-    independent = [run for run in ended if run.number < SHAKEN]
-    best, first = max(ended, key=merit), max(independent or ended, key=merit)
-    return best if merit(best)[:2] > merit(first)[:2] or best.objective > first.objective + 1e-5 else first
-
-
-def merit(run: Run) -> tuple[bool, bool, float]:
-    """Any regular solution before any spike, any spike before any collapse, then the objective."""
-    return run.status is not Status.DEGENERATE, not run.suspect, run.objective
 
 
 def _order_by_expert(mixture: Mixture, params: MixtureParameters) -> NDArray[np.intp]:

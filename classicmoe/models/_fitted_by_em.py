@@ -10,7 +10,7 @@ import numpy as np
 from classicmoe.contracts import Array, Expert, Gate
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
-from classicmoe.em.multistart import Run
+from classicmoe.em.runs import Run
 from classicmoe.em.source import ArraySource, Batches
 from classicmoe.em.threads import count_workers
 from classicmoe.exceptions import ColumnError, ConfigurationError

@@ -13,8 +13,9 @@ from classicmoe.contracts import Array
 from classicmoe.em.evaluate import Evaluator, Totals
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
-from classicmoe.em.multistart import Fit, MultiStart, Run
+from classicmoe.em.multistart import MultiStart
 from classicmoe.em.problem import Problem
+from classicmoe.em.runs import Fit, Run
 from classicmoe.em.sample import Sample, draw_sample
 from classicmoe.em.source import Source
 from classicmoe.em.split import SplitStart, split_starts

@@ -9,7 +9,7 @@ import numpy as np
 
 from classicmoe.contracts import Response
 from classicmoe.em.evaluate import Totals
-from classicmoe.em.multistart import Run
+from classicmoe.em.runs import Run
 from classicmoe.em.status import Status
 from classicmoe.em.survey import Dependence
 from classicmoe.exceptions import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from classicmoe.em.multistart import MIRRORED, SHAKEN, SPLIT, Fit
+from classicmoe.em.runs import MIRRORED, SHAKEN, SPLIT, Fit
 from classicmoe.em.status import Status
 
 

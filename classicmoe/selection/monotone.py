@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from classicmoe.em.multistart import REACHED
+from classicmoe.em.runs import REACHED
 
 Row = Mapping[str, Any]
 _NOT_COUNTED = ("FAILED", "DEGENERATE", "SUSPECT", "NOT CONVERGED")

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import _num_samples
 
-from classicmoe.em.multistart import REACHED
+from classicmoe.em.runs import REACHED
 from classicmoe.em.split import Independent
 from classicmoe.em.status import Status
 from classicmoe.exceptions import ClassicMoEError

@@ -7,7 +7,8 @@ from classicmoe import load_dataset
 from classicmoe.covariances.dense import DenseParameters
 from classicmoe.em.degenerate import Weak, collapsed, weak_experts
 from classicmoe.em.loop import Climb, Control
-from classicmoe.em.multistart import SHAKEN, MultiStart, Run, merit, same_partition
+from classicmoe.em.multistart import MultiStart
+from classicmoe.em.runs import SHAKEN, Run, merit, same_partition
 from classicmoe.em.sample import draw_sample
 from classicmoe.em.starts import from_responsibilities
 from classicmoe.em.status import Status
