@@ -27,6 +27,8 @@ from classicmoe.em.survey import Survey
 
 SHORT = Control(tol=1e-6, max_iter=100)
 WARM_UP = Control(max_iter=12, accelerate=False)
+WARM_EXPERTS = Control(max_iter=60)
+SOFT_EXPERTS = 0.01  # ridge of soft experts, in those of the soft gate
 MANY_ROWS = 100_000  # distinct ones; above, only the best short runs are carried on
 REFINED = 5
 RESEEDS = 2
@@ -222,15 +224,28 @@ class MultiStart:
         )
 
     def _warmed_up(self, plan: Plan, problem: Problem, limit: int) -> tuple[MixtureParameters, int]:
-        """Climb a few passes, at most ``limit``, with a soft gate; the recorded path begins after them."""
-        soft = self.mixture.gate.softened(plan.soften)
-        if plan.soften == 0.0 or soft is self.mixture.gate or self.n_experts == 1:
+        """Climb a few passes, at most ``limit``, with a soft gate and then, where the family has them, soft experts.
+
+        The recorded path begins after them. Experts that may become pure freeze the partition that they are born with
+        as sharp gates do.
+        """
+        if plan.soften == 0.0 or self.n_experts == 1:
             return plan.params, 0
-        softer = Problem(Mixture(soft, self.mixture.expert), problem.source, self.survey, problem.workers.n_workers)
-        control = WARM_UP._replace(max_iter=min(WARM_UP.max_iter, limit))
-        outcome = Climb(softer, control).run(softer.evaluate(plan.params))
-        softer.workers.close()
-        return outcome.triple.params, outcome.n_passes
+        gate, expert = self.mixture
+        soft, softened = gate.softened(plan.soften), getattr(expert, "softened", None)
+        stages = [] if soft is gate else [(Mixture(soft, expert), WARM_UP)]
+        if softened is not None:
+            stages.append((Mixture(gate, softened(SOFT_EXPERTS * plan.soften)), WARM_EXPERTS))
+        params, passes = plan.params, 0
+        for mixture, control in stages:
+            if passes >= limit:
+                break
+            softer = Problem(mixture, problem.source, self.survey, problem.workers.n_workers)
+            control = control._replace(max_iter=min(control.max_iter, limit - passes))
+            outcome = Climb(softer, control).run(softer.evaluate(params))
+            softer.workers.close()
+            params, passes = outcome.triple.params, passes + outcome.n_passes
+        return params, passes
 
     def _reseed(self, outcome: Outcome) -> MixtureParameters:
         """Give a collapsed expert the 5 % of the rows that the fit explains worst."""

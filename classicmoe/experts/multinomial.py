@@ -99,6 +99,10 @@ class MultinomialExpert(ClassLogits, BaseEstimator):
         self.solver = solver
         self.ridge = ridge
 
+    def softened(self, ridge: float) -> MultinomialExpert:
+        """Return the family with a larger ridge, for the first passes of a start."""
+        return MultinomialExpert(self.n_classes, self.solver, max(ridge, self.ridge))
+
     def check_arguments(self) -> str | None:
         """Say what is wrong with the arguments."""
         n = self.n_classes
