@@ -47,12 +47,11 @@ def expert_table_rows(estimator: Any, output: int) -> list[tuple[str, Any]]:
     at = (slice(None), output) if estimator.expert_intercept_.ndim > 1 else (slice(None),)
     terms = ["(intercept)", *estimator.expert_features_.names_out]
     values = [estimator.expert_intercept_[at], *estimator.expert_coef_[at].T]
-    further = {
-        f"({name.removeprefix('expert_').removesuffix('_')})": value[at]
-        for name, value in vars(estimator).items()
-        if _is_further(name) and np.shape(value) == estimator.expert_intercept_.shape
-    }
-    return [*zip(terms, values, strict=True), *further.items()]
+    shape, attributes = estimator.expert_intercept_.shape, vars(estimator)
+    further = [name for name in attributes if _is_further(name) and np.shape(attributes[name]) == shape]
+    further.sort(key=lambda name: (name != "expert_scale_", name))  # a file does not keep the order of attributes
+    terms += [f"({name.removeprefix('expert_').removesuffix('_')})" for name in further]
+    return list(zip(terms, [*values, *(attributes[name][at] for name in further)], strict=True))
 
 
 def _is_further(name: str) -> bool:

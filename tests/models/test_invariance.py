@@ -7,7 +7,7 @@ from classicmoe import Batches, MoERegressor
 from classicmoe.exceptions import DataError
 from classicmoe.experts import GaussianExpert
 from classicmoe.gates import GaussianGate, SoftmaxGate
-from tests.cases import CASES, CROSS, over, two_lines, two_regimes
+from tests.cases import CASES, CROSS, gaussian_only, over, two_lines, two_regimes
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::classicmoe.exceptions.{name}")
@@ -37,7 +37,7 @@ def fitted_bytes(model):
 # -- units --------------------------------------------------------------------------------------------------------
 
 
-@over(CROSS)
+@over(gaussian_only(CROSS))
 def test_affine_changes_of_x_and_y(case):
     X, y = case.simulate(200, 2)
     shift, factor = np.array([300.0, -5.0]), np.array([0.01, 40.0])

@@ -14,7 +14,7 @@ from classicmoe.em.starts import neutral_start
 from classicmoe.experts import GaussianExpert
 from classicmoe.gates import SoftmaxGate
 from tests import reference
-from tests.cases import CROSS, over, two_lines, two_regimes
+from tests.cases import CROSS, gaussian_only, over, two_lines, two_regimes
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "gaussian.json").read_text(encoding="utf-8"))
 
@@ -264,7 +264,7 @@ def packed_solution(case, X, y, weight, n_experts=2):
 
 
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.NotReplicatedWarning")
-@over(CROSS)
+@over(gaussian_only(CROSS))
 @pytest.mark.parametrize("weighted", (False, True))
 def test_a_general_optimiser_finds_nothing_better_from_our_solution(case, weighted):
     X, y = case.simulate(200, 1)

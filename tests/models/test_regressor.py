@@ -10,7 +10,7 @@ from classicmoe import MoERegressor, criteria
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.gates import GaussianGate, SoftmaxGate
 from tests import reference
-from tests.cases import CASES, over, two_lines, two_regimes
+from tests.cases import CASES, gaussian_only, over, two_lines, two_regimes
 
 # Small data and few starts: the verdicts on them are the business of test_verdict.py.
 pytestmark = [
@@ -22,7 +22,7 @@ pytestmark = [
 # -- methods against the plain formulas ---------------------------------------------------------------------------
 
 
-@over(CASES)
+@over(gaussian_only(CASES))
 def test_every_method_is_its_formula(case):
     X, y = case.simulate(60, 0)
     weight = np.random.default_rng(0).integers(0, 4, 60).astype(float)

@@ -12,7 +12,7 @@ from classicmoe import MoERegressor, load
 from classicmoe.exceptions import ClassicMoEError, ModelFileError
 from classicmoe.experts import GaussianExpert
 from classicmoe.gates import GaussianGate, SoftmaxGate
-from tests.cases import CASES, over, two_regimes
+from tests.cases import CASES, gaussian_only, over, two_regimes
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::classicmoe.exceptions.{name}")
@@ -53,7 +53,7 @@ def assert_same_attributes(a, b):
         assert np.allclose(one["path"], two["path"], rtol=0.0, atol=0.0)
 
 
-@over(CASES)
+@over(gaussian_only(CASES))
 def test_every_case_comes_back(case, tmp_path):
     X, y = case.simulate(80, 0)
     m = case.estimator(n_init=3, max_iter=30).fit(X, y)

@@ -8,7 +8,7 @@ from classicmoe.em.starts import PARAMETERS, PARTITIONS
 from classicmoe.exceptions import WeightSumWarning
 from classicmoe.experts import GaussianExpert
 from classicmoe.models.publishing import GATE as PUBLISHED
-from tests.cases import CROSS, over, two_lines, two_regimes
+from tests.cases import CROSS, gaussian_only, over, two_lines, two_regimes
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::classicmoe.exceptions.{name}")
@@ -44,7 +44,7 @@ def copies(weight, shuffled):
     return np.random.default_rng(9).permutation(rows) if shuffled else rows
 
 
-@over(CROSS)
+@over(gaussian_only(CROSS))
 @pytest.mark.parametrize("shuffled", (False, True))
 def test_a_weight_of_k_equals_k_copies(case, shuffled):
     X, y = case.simulate(150, 0)
@@ -81,7 +81,7 @@ def test_no_kind_of_start_sees_copies(init):
     assert_same_starts(weighted, repeated)
 
 
-@over(CROSS)
+@over(gaussian_only(CROSS))
 def test_shuffled_rows_give_the_same_fit(case):
     X, y = case.simulate(150, 3)
     order = np.random.default_rng(0).permutation(150)
