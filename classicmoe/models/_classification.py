@@ -22,6 +22,8 @@ from classicmoe.models.labels import Labels, encode, labels_from_state, labels_s
 from classicmoe.models.rows import NOTHING
 from classicmoe.predictive import CategoricalDistribution
 
+LEAST = -700.0  # of a logarithm whose exponential is a number
+
 
 class BaseMoEClassifier(ClassifierMixin, MixtureOfExperts):
     """Prediction, scoring and files of a fitted mixture of experts for classes."""
@@ -91,7 +93,13 @@ class BaseMoEClassifier(ClassifierMixin, MixtureOfExperts):
         return self.classes_[(proba * self.class_weight_).argmax(axis=1)]
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return log P(class | x), (n, C), classes in the order of ``classes_``."""
+        """Return log P(class | x), (n, C), classes in the order of ``classes_``; -700 where it is less.
+
+        Below, probabilities are no numbers that a computer has; :meth:`score_samples` goes on.
+        """
+        return np.maximum(self._log_proba(X), LEAST)
+
+    def _log_proba(self, X: Any) -> Array:
         return np.asarray(log_softmax(self._ask(X, self._n_classes, lambda joint: logsumexp(joint, axis=0)), axis=1))
 
     def predict_proba(self, X: Any) -> Array:
@@ -117,7 +125,7 @@ class BaseMoEClassifier(ClassifierMixin, MixtureOfExperts):
         classicmoe.predictive.CategoricalDistribution
             With ``pmf logpmf mode sample``.
         """
-        return CategoricalDistribution(self.predict_log_proba(X), self.classes_)
+        return CategoricalDistribution(self._log_proba(X), self.classes_)
 
     def sample(self, X: Any, random_state: Any = None) -> Labels:
         """Draw one label per row of X, (n,)."""
@@ -138,7 +146,7 @@ class BaseMoEClassifier(ClassifierMixin, MixtureOfExperts):
         """Return log P(y | x) per row, (n,), and the checked weights."""
         source = self._rows(X, y, sample_weight, needs_y=True)
         codes = source.y[:, 0].astype(np.intp)
-        return self.predict_log_proba(X)[np.arange(len(codes)), codes], source.weight
+        return self._log_proba(X)[np.arange(len(codes)), codes], source.weight
 
     def _totals(self, X: Any, y: Any, sample_weight: Any, beside: Beside) -> Totals:
         if hasattr(self, "class_weight_") and self._reweighted:

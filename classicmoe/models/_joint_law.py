@@ -87,7 +87,7 @@ class JointLawRegressor(BaseMoERegressor):
 
     def joint_log_likelihood(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return sum_i w_i log p(x_i, y_i); ``log_likelihood`` is of y given x."""
-        return self._totals(X, y, sample_weight).maximised
+        return self._totals(X, y, sample_weight, NOTHING).maximised
 
     def predict_dist(self, X: Any, *, exposure: Any = None, offset: Any = None) -> MixtureDistribution:
         """Return the distribution of y given x, parameters taken as known.

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from classicmoe.archive import write_archive
 from classicmoe.em.status import Status
 from classicmoe.exceptions import ConfigurationError, ModelFileError
-from classicmoe.experts import STORED
+from classicmoe.experts import STORED, MixedExpert
 from classicmoe.gates import GATES
 from classicmoe.models.columns import ColumnCoder
 from classicmoe.models.features import FeatureMap
@@ -145,9 +145,10 @@ def _settings_from(state: Mapping[str, Any]) -> dict[str, Any]:
 def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blobs: dict[str, bytes]) -> Any:
     """Fill an unfitted estimator from a header and arrays."""
     estimator.set_params(**_settings_from(header["settings"]))
+    several = isinstance(getattr(estimator, "expert", None), MixedExpert)
     for name, array in arrays.items():
         # Experts of different families have not the same further parameters: NaN where there is none.
-        usable = ~np.isinf(array) if name.startswith("expert_") else np.isfinite(array)
+        usable = ~np.isinf(array) if several and name.startswith("expert_") else np.isfinite(array)
         if not name.endswith("_") or name.startswith("_") or not usable.all():
             raise ModelFileError(f"array {name!r} is not one that a fitted model has")
         setattr(estimator, name, array)

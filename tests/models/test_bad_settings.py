@@ -26,7 +26,7 @@ from tests.models.quick import QUICK, changed, data, fit
         ({"tol": 0.0}, ["tol must be a positive number"]),
         ({"tol": float("nan")}, ["tol must be a positive number"]),
         ({"gate": "sofmax"}, ["gate='sofmax'", "Did you mean 'softmax'?", "'constant'"]),
-        ({"expert": "poisson"}, ["expert='poisson' is not known", "'gaussian'"]),
+        ({"expert": "poison"}, ["expert='poison' is not known", "Did you mean 'poisson'?", "'gaussian'"]),
         ({"gate": 3}, ["gate must be one of", "not 3"]),
         ({"expert": GaussianExpert}, ["expert must be one of"]),
         ({"gate": SoftmaxGate(ridge=-1.0)}, ["ridge", ">= 0", "-1.0"]),
