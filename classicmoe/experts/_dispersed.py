@@ -6,6 +6,7 @@ every dispersion: both together cannot lower the expected log-likelihood if the 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -14,13 +15,14 @@ from numpy.typing import NDArray
 
 from classicmoe.contracts import Array, Block, Ground, Step
 from classicmoe.covariances.sharing import pool
-from classicmoe.experts._linear import LinearExpert, LinearParameters, LinearStatistics, Sharing
+from classicmoe.experts._linear import LinearParameters, Sharing
+from classicmoe.experts._scoring import LinearStatistics, ScoredExpert
 from classicmoe.experts._support import Support, positive
 
 TINY = 1e-300
 
 
-class DispersedExpert(LinearExpert):
+class DispersedExpert(ScoredExpert):
     """A family for positive responses with a further parameter ``more[:, 0]``, the logarithm of its precision."""
 
     n_more: ClassVar[int] = 1
@@ -41,17 +43,17 @@ class DispersedExpert(LinearExpert):
         """Return the logarithm."""
         return np.asarray(np.log(np.maximum(mean, TINY)))
 
+    @abstractmethod
     def deviance(self, params: LinearParameters, block: Block) -> Array:
         """Return the rows (K, m) whose weighted mean decides the dispersion."""
-        raise NotImplementedError
 
+    @abstractmethod
     def log_precision(self, deviance: Array) -> Array:
         """Return the logarithm of the precision that is best for a mean of :meth:`deviance`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def precision_slope(self, params: LinearParameters, deviance: Array) -> Array:
         """Return the derivative of log f in the log precision, (K, m)."""
-        raise NotImplementedError
 
     def more_rows(self, params: LinearParameters, block: Block) -> list[Array]:
         """Return the derivatives in the log precision and the deviance."""

@@ -1,33 +1,28 @@
-r"""Experts of one response that see x through one linear predictor.
+r"""Experts of one response that see x through one linear predictor: parameters, units and moments.
 
 .. math::
 
     f_k(y \mid x) = f(y;\, \zeta_k,\, u_k),\qquad \zeta_k = b_k^\top \tilde x + o,\qquad \tilde x = (1, x)
 
 with an offset :math:`o` and further parameters :math:`u_k` (dispersion, degrees of freedom) in unconstrained
-coordinates. One pass adds up the derivative of the weighted log-density in :math:`b_k` and a positive definite
-curvature; the update is one scoring step. It is never longer than :data:`LONGEST`, and the engine tries shares of it
-when the objective would fall: :math:`b_k` moves uphill, hence a share that is small enough cannot fail. The safe step
-leaves :math:`b_k` and takes the further parameters to their maximum, where the family knows it.
+coordinates. How a family climbs is another matter: by scoring (:mod:`classicmoe.experts._scoring`) or by an EM step of
+its own (:mod:`classicmoe.experts._skew`).
 
-Source: Jordan & Jacobs (1994); McCullagh & Nelder (1989) for the scoring step.
+Source: McCullagh & Nelder (1989).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classicmoe import kernels
-from classicmoe.contracts import SHARE, Array, Block, Design, Ground, Response, Scaling, Step
-from classicmoe.covariances.linear import solve
+from classicmoe.contracts import Array, Block, Design, Ground, Response, Scaling
 from classicmoe.experts._support import Misfit, Support, anything
-from classicmoe.symmetric import unpack_symmetric
 
-LONGEST = 4.0  # of a step, in standardised columns: a predictor moved further is a guess
 LARGEST_PREDICTOR = 40.0  # of a logarithm or log-odds, below which exponentials and their products are finite
 Sharing = Literal["own", "shared"]
 
@@ -39,27 +34,14 @@ class LinearParameters(NamedTuple):
     more: Array
 
 
-class LinearStatistics(NamedTuple):
-    """Sums of r (K,), of r times the derivative in the coefficients (K, p), packed curvature, and what ``more`` needs.
-
-    The first s columns of ``more`` (K, t) are the derivatives in the further parameters.
-    """
-
-    mass: Array
-    gradient: Array
-    curvature: Array
-    more: Array
-
-
-class LinearExpert:
-    """One linear predictor per expert; a family gives its density, derivatives and further parameters."""
+class LinearFamily(ABC):
+    """One linear predictor per expert; a family gives its link, density, means and further parameters."""
 
     scaling: ClassVar[Scaling] = "none"
     one_unit: ClassVar[bool] = False
     diagonal_only: ClassVar[bool] = True
     tolerates_missing: ClassVar[bool] = False
     damped: ClassVar[bool] = True
-    longest: ClassVar[float] = LONGEST
     n_more: ClassVar[int] = 0  # further parameters per expert
     exposure_is: ClassVar[Literal["rate", "trials", None]] = None
     name: ClassVar[str]
@@ -79,35 +61,25 @@ class LinearExpert:
 
     # -- what a family gives ----------------------------------------------------------------------------------------
 
+    @abstractmethod
     def link(self, mean: Array) -> Array:
         """Return the linear predictor of a mean."""
-        raise NotImplementedError
 
     def start_more(self, ground: Ground) -> Array:
         """Return the further parameters of a pooled fit without columns, (s,)."""
         return np.zeros(0)
 
+    @abstractmethod
     def density(self, params: LinearParameters, block: Block) -> Array:
         """Return log f, (K, m); :meth:`predictor` is known."""
-        raise NotImplementedError
 
-    def derivatives(self, params: LinearParameters, block: Block) -> tuple[Array, Array]:
-        """Return the derivative of log f in the predictor and a positive curvature, (K, m) each, in fresh arrays."""
-        raise NotImplementedError
-
-    def more_rows(self, params: LinearParameters, block: Block) -> list[Array]:
-        """Return the rows whose weighted sums ``more`` needs, (K, m) each; first the derivatives of log f."""
-        return []
-
-    def update_more(
-        self, params: LinearParameters, statistics: LinearStatistics, change: Array, ground: Ground, step: Step
-    ) -> Array:
-        """Return the next further parameters, (K, s); ``change`` (K, p) is that of the coefficients."""
-        return params.more
-
+    @abstractmethod
     def mean_of(self, predictor: Array, more: Array, exposure: Array | None) -> Array:
         """Return E[y] at predictors (K, m)."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
+        """Return the distributions of y at predictors (n, K, 1)."""
 
     # -- the engine's side ------------------------------------------------------------------------------------------
 
@@ -159,52 +131,9 @@ class LinearExpert:
         """Return False for every expert."""
         return np.zeros(len(params.coef), dtype=bool)
 
-    def statistics(self, params: LinearParameters, block: Block, resp: Array) -> LinearStatistics:
-        """Return mass, gradient, curvature and the sums of the further parameters."""
-        slope, weight = self.derivatives(params, block)
-        rows = self.more_rows(params, block)
-        more = np.array([(resp * row).sum(axis=1) for row in rows]).T.reshape(len(resp), len(rows))
-        gradient = np.dot(np.multiply(resp, slope, out=slope), block.expert_columns.T)
-        width = params.coef.shape[1]
-        curvature = np.zeros((len(resp), width * (width + 1) // 2))
-        kernels.moments.add_second_moments(np.multiply(resp, weight, out=weight), block.expert_columns, curvature)
-        return LinearStatistics(resp.sum(axis=1), gradient, curvature, more)
-
-    def update(
-        self, params: LinearParameters, statistics: LinearStatistics, ground: Ground, step: Step = "full"
-    ) -> LinearParameters:
-        """Return the parameters after (a share of) one scoring step."""
-        change = SHARE[step] * self._direction(params, statistics, ground)
-        return LinearParameters(params.coef + change, self.update_more(params, statistics, change, ground, step))
-
-    def _direction(self, params: LinearParameters, statistics: LinearStatistics, ground: Ground) -> Array:
-        width = params.coef.shape[1]
-        curvature = unpack_symmetric(statistics.curvature, width) + self.ridge * _slopes_only(width)
-        gradient = statistics.gradient - self.ridge * (params.coef @ _slopes_only(width))
-        alive = statistics.mass > 1e-10 * ground.weight
-        change = np.zeros_like(params.coef)
-        change[alive] = solve(curvature[alive], gradient[alive][:, None])[:, 0]
-        length = np.sqrt(np.square(change).sum(axis=1))
-        return change * np.minimum(1.0, self.longest / np.maximum(length, 1e-300))[:, None]
-
     def penalty(self, params: LinearParameters) -> float:
         """Return half the ridge times the squared slopes of standardised columns."""
         return 0.5 * self.ridge * float(np.square(params.coef[:, 1:]).sum())
-
-    def score(self, params: LinearParameters, statistics: LinearStatistics) -> Array:
-        """Return the derivative of the penalised log-likelihood in the packed parameters."""
-        gradient = statistics.gradient - self.ridge * (params.coef @ _slopes_only(params.coef.shape[1]))
-        return np.concatenate([gradient.ravel(), self._share(statistics.more[:, : self.n_more], True)])
-
-    def scores(self, params: LinearParameters, block: Block, resp: Array) -> Array:
-        """Return each row's derivatives, (m, n_free)."""
-        slope, _ = self.derivatives(params, block)
-        by_coef = ((resp * slope)[:, None] * block.expert_columns[None]).reshape(-1, block.weight.size).T
-        rows = self.more_rows(params, block)[: self.n_more]
-        if not rows:
-            return by_coef
-        by_more = np.stack([(resp * row).T for row in rows], axis=2)  # (m, K, s)
-        return np.hstack([by_coef, np.array([self._share(row, True) for row in by_more])])
 
     # -- free coordinates -------------------------------------------------------------------------------------------
 
@@ -280,22 +209,3 @@ class LinearExpert:
     def sort_keys(self, params: LinearParameters) -> Array:
         """Return the predictors where x is average, then coefficients and further parameters."""
         return np.concatenate([params.coef, params.more], axis=1).T
-
-    def conditional(self, params: LinearParameters, location: Array, exposure: Array | None) -> Any:
-        """Return the distributions of y at predictors (n, K, 1)."""
-        raise NotImplementedError
-
-
-def _slopes_only(width: int) -> Array:
-    """Return the identity without the intercept's entry."""
-    eye = np.eye(width)
-    eye[0, 0] = 0.0
-    return eye
-
-
-def newton_1d(first: Array, second: Array, shared: bool, longest: float = 1.0) -> Array:
-    """Return a Newton step uphill in one coordinate per expert, (K,), from sums of two derivatives."""
-    if shared:
-        first, second = np.full_like(first, first.sum()), np.full_like(second, second.sum())
-    bent = np.maximum(np.abs(second), 1e-300)  # where it is not concave: the same length uphill
-    return np.asarray(np.clip(first / bent, -longest, longest))

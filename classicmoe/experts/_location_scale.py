@@ -1,7 +1,7 @@
 r"""Linear location and a scale: families of :math:`(y - b_k^\top \tilde x)/\sigma_k` that outliers do not spoil.
 
 The response is scaled by median and median absolute deviation, since one gross error would shrink everything else to
-nothing under a standard deviation. Every update is a weighted least-squares fit.
+nothing under a standard deviation.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.contracts import Array, Block, Design, Ground, Response, Scaling
-from classicmoe.experts._linear import LinearExpert, LinearParameters, LinearStatistics
-from classicmoe.symmetric import unpack_symmetric
+from classicmoe.experts._linear import LinearFamily, LinearParameters
 
 
-class LocationScaleExpert(LinearExpert):
+class LocationScaleFamily(LinearFamily):
     """A family with an identity link whose first further parameter ``more[:, 0]`` is the logarithm of a scale."""
 
     scaling: ClassVar[Scaling] = "robust"
@@ -44,12 +43,6 @@ class LocationScaleExpert(LinearExpert):
     def residual(self, params: LinearParameters, block: Block) -> Array:
         """Return y - b' x, (K, m)."""
         return block.once(f"{self.name} residual", params, lambda: block.y[0] - self.predictor(params, block))
-
-    def gain(self, statistics: LinearStatistics, change: Array) -> Array:
-        """Return by how much twice the expected log-density rises with the coefficients, per unit of 1 / scale^2."""
-        curvature = unpack_symmetric(statistics.curvature, change.shape[1])
-        by_slope = 2.0 * (change * statistics.gradient).sum(axis=1)
-        return np.asarray(by_slope - np.einsum("kp,kpr,kr->k", change, curvature, change))
 
     def spread(self, params: LinearParameters) -> Array:
         """Return the scales."""

@@ -11,6 +11,7 @@ sign chosen.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
@@ -20,8 +21,9 @@ from numpy.typing import NDArray
 from classicmoe import kernels
 from classicmoe.contracts import SHARE, Array, Block, Ground, Step
 from classicmoe.covariances.linear import solve
-from classicmoe.experts._linear import LinearParameters, newton_1d
-from classicmoe.experts._location_scale import LocationScaleExpert
+from classicmoe.experts._linear import LinearParameters
+from classicmoe.experts._location_scale import LocationScaleFamily
+from classicmoe.experts._scoring import newton_1d
 from classicmoe.symmetric import unpack_symmetric
 
 STEEPEST = 50.0  # of psi / Gamma, beyond which the error is one-sided to the eye
@@ -42,23 +44,23 @@ class SkewStatistics(NamedTuple):
     more: Array
 
 
-class SkewExpert(LocationScaleExpert):
+class SkewExpert(LocationScaleFamily):
     """Further parameters ``more``: log Gamma, psi and, where estimated, the coordinate of the degrees of freedom."""
 
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}
     ridge = 0.0
 
+    @abstractmethod
     def latent(self, params: LinearParameters, block: Block) -> tuple[Array, Array, Array]:
         """Return the expectations of W, W T and W T^2 given y, (K, m) each."""
-        raise NotImplementedError
 
     def freedom_rows(self, params: LinearParameters, block: Block) -> list[Array]:
         """Return first and second derivatives in the degrees of freedom, (K, m); none where they are fixed."""
         return []
 
+    @abstractmethod
     def shift(self, params_more: Array) -> Array:
         """Return E[T], (K, 1)."""
-        raise NotImplementedError
 
     def start_more(self, ground: Ground) -> Array:
         """Return a scale of one deviation, moderately skewed."""
@@ -71,7 +73,7 @@ class SkewExpert(LocationScaleExpert):
         gamma, psi = np.exp(more[:, :1]), more[:, 1:2]
         return np.hypot(gamma, psi), psi, gamma
 
-    def statistics(self, params: LinearParameters, block: Block, resp: Array) -> SkewStatistics:  # type: ignore[override]
+    def statistics(self, params: LinearParameters, block: Block, resp: Array) -> SkewStatistics:
         """Return the sums of the least-squares problem about the current coefficients."""
         weight, first, second = self.latent(params, block)
         residual, columns = self.residual(params, block), block.expert_columns
@@ -85,7 +87,7 @@ class SkewExpert(LocationScaleExpert):
         gradient, cross = np.dot(weighted * residual, columns.T), np.dot(one_sided, columns.T)
         return SkewStatistics(resp.sum(axis=1), gram, gradient, cross, more)
 
-    def update(  # type: ignore[override]
+    def update(
         self, params: LinearParameters, statistics: SkewStatistics, ground: Ground, step: Step = "full"
     ) -> LinearParameters:
         """Return coefficients, psi and Gamma of one EM step, exact, and degrees of freedom of a Newton step."""
@@ -137,7 +139,7 @@ class SkewExpert(LocationScaleExpert):
         parts = [by_scale, (product - psi * second) / variance, sums[..., 3]]
         return np.stack(parts[: self.n_more], axis=-1)
 
-    def score(self, params: LinearParameters, statistics: SkewStatistics) -> Array:  # type: ignore[override]
+    def score(self, params: LinearParameters, statistics: SkewStatistics) -> Array:
         """Return the derivatives in coefficients and further parameters."""
         variance, psi = np.exp(2.0 * params.more[:, :1]), params.more[:, 1:2]
         by_coef = (statistics.gradient - psi * statistics.cross) / variance

@@ -20,13 +20,14 @@ from sklearn.base import BaseEstimator
 from classicmoe.contracts import Array, Block
 from classicmoe.distributions.counts import BinomialComponents
 from classicmoe.experts._counts import log_binomial
-from classicmoe.experts._linear import LinearExpert, LinearParameters
+from classicmoe.experts._linear import LinearParameters
+from classicmoe.experts._scoring import ScoredExpert
 from classicmoe.experts._support import Misfit, successes
 
 LEAST = 1e-10  # curvature of a trial that is kept where a probability is 0 or 1 to rounding
 
 
-class BinomialExpert(LinearExpert, BaseEstimator):
+class BinomialExpert(ScoredExpert, BaseEstimator):
     r"""Binomial experts with a logit link; the number of trials per row is its exposure (1 without).
 
     One Newton step per pass on :math:`\sum_i r_{ik}\,(y_i \zeta_{ik} - m_i \log(1 + e^{\zeta_{ik}}))`.

@@ -18,13 +18,14 @@ from sklearn.base import BaseEstimator
 from classicmoe.contracts import Array, Block, Ground, Step
 from classicmoe.covariances.sharing import pool
 from classicmoe.distributions.symmetric import LaplaceComponents
-from classicmoe.experts._linear import LinearParameters, LinearStatistics, Sharing
-from classicmoe.experts._location_scale import LocationScaleExpert
+from classicmoe.experts._linear import LinearParameters, Sharing
+from classicmoe.experts._location_scale import LocationScaleFamily
+from classicmoe.experts._scoring import LinearStatistics, ScoredExpert, gain
 
 CLOSE = 1e-7  # residuals, in scales, below which the weight of a row grows no more
 
 
-class LaplaceExpert(LocationScaleExpert, BaseEstimator):
+class LaplaceExpert(LocationScaleFamily, ScoredExpert, BaseEstimator):
     r"""Laplace experts: the weighted least absolute deviations of every expert, by reweighted least squares.
 
     A row at distance :math:`|r|` has weight :math:`1/|r|`, so gross errors count little. Every pass is one step of an
@@ -92,7 +93,7 @@ class LaplaceExpert(LocationScaleExpert, BaseEstimator):
         """Return the scales that are best for the bound on the absolute residuals at the new coefficients."""
         mass, scale = statistics.mass, np.exp(params.more[:, 0])
         alive = mass > 1e-10 * ground.weight
-        left = statistics.more[:, 1] - 0.5 * scale * self.gain(statistics, change)
+        left = statistics.more[:, 1] - 0.5 * scale * gain(statistics, change)
         size = np.where(alive, left / np.maximum(mass, 1e-300), scale)
         if self.scale == "shared":
             size = pool(size, np.where(alive, mass, 0.0))

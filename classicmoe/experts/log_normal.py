@@ -21,7 +21,8 @@ from classicmoe.contracts import Array, Block, Ground, Step
 from classicmoe.covariances.sharing import LOG_2PI
 from classicmoe.distributions.positive import LogNormalComponents
 from classicmoe.experts._dispersed import DispersedExpert
-from classicmoe.experts._linear import LinearParameters, LinearStatistics, Sharing
+from classicmoe.experts._linear import LinearParameters, Sharing
+from classicmoe.experts._scoring import LinearStatistics
 from classicmoe.symmetric import unpack_symmetric
 
 LARGEST = 60.0

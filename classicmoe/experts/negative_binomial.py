@@ -22,13 +22,14 @@ from sklearn.base import BaseEstimator
 from classicmoe.contracts import SHARE, Array, Block, Ground, Step
 from classicmoe.distributions.counts import NegativeBinomialComponents
 from classicmoe.experts._counts import GammaSums, log_factorial
-from classicmoe.experts._linear import LinearExpert, LinearParameters, LinearStatistics, Sharing, newton_1d
+from classicmoe.experts._linear import LinearParameters, Sharing
+from classicmoe.experts._scoring import LinearStatistics, ScoredExpert, newton_1d
 from classicmoe.experts._support import Support, counts
 
 LOWEST, HIGHEST = float(np.log(1e-3)), float(np.log(1e6))  # of log theta; at the upper end the family is Poisson's
 
 
-class NegativeBinomialExpert(LinearExpert, BaseEstimator):
+class NegativeBinomialExpert(ScoredExpert, BaseEstimator):
     r"""Negative binomial experts (NB2) with a logarithmic link; the size is estimated.
 
     One step of Fisher scoring for the coefficients and one Newton step for :math:`\log\theta` per pass: their

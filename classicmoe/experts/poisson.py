@@ -19,11 +19,12 @@ from sklearn.base import BaseEstimator
 from classicmoe.contracts import Array, Block
 from classicmoe.distributions.counts import PoissonComponents
 from classicmoe.experts._counts import log_factorial
-from classicmoe.experts._linear import LinearExpert, LinearParameters
+from classicmoe.experts._linear import LinearParameters
+from classicmoe.experts._scoring import ScoredExpert
 from classicmoe.experts._support import Support, counts
 
 
-class PoissonExpert(LinearExpert, BaseEstimator):
+class PoissonExpert(ScoredExpert, BaseEstimator):
     r"""Poisson experts with a logarithmic link.
 
     One step of Fisher scoring per pass on :math:`\sum_i r_{ik} (y_i \zeta_{ik} - e^{\zeta_{ik}})`.

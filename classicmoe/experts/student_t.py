@@ -21,13 +21,14 @@ from classicmoe.contracts import SHARE, Array, Block, Ground, Step
 from classicmoe.covariances.sharing import pool
 from classicmoe.distributions.symmetric import StudentTComponents
 from classicmoe.experts._freedom import COORDINATES, LEAST, degrees_of, freedom_of, freedom_slopes
-from classicmoe.experts._linear import LinearParameters, LinearStatistics, Sharing, newton_1d
-from classicmoe.experts._location_scale import LocationScaleExpert
+from classicmoe.experts._linear import LinearParameters, Sharing
+from classicmoe.experts._location_scale import LocationScaleFamily
+from classicmoe.experts._scoring import LinearStatistics, ScoredExpert, gain, newton_1d
 
 LOG_PI = float(np.log(np.pi))
 
 
-class StudentTExpert(LocationScaleExpert, BaseEstimator):
+class StudentTExpert(LocationScaleFamily, ScoredExpert, BaseEstimator):
     r"""Student t experts by reweighted least squares, a row with weight :math:`(\nu + 1)/(\nu + d^2)`.
 
     Coefficients and scales take the exact step of the complete-data likelihood, the degrees of freedom a Newton step of
@@ -133,7 +134,7 @@ class StudentTExpert(LocationScaleExpert, BaseEstimator):
         """Return the scales at the new coefficients and, unless the step is safe, new degrees of freedom."""
         mass, variance = statistics.mass, np.exp(2.0 * params.more[:, 0])
         alive = mass > 1e-10 * ground.weight
-        left = variance * (statistics.more[:, self.n_more] - self.gain(statistics, change))
+        left = variance * (statistics.more[:, self.n_more] - gain(statistics, change))
         new = np.where(alive, left / np.maximum(mass, 1e-300), variance)
         if self.scale == "shared":
             new = pool(new, np.where(alive, mass, 0.0))
