@@ -26,12 +26,6 @@ class ClassLogits:
     def _centred(self, coef: Array) -> MultinomialParameters:
         return MultinomialParameters(coef - coef.mean(axis=1, keepdims=True))
 
-    def _pull(self, coef: Array) -> Array:
-        """Return the derivative of the ridge penalty; the intercepts are not penalised."""
-        pull = self.ridge * coef
-        pull[..., 0] = 0.0
-        return pull
-
     def penalty(self, params: MultinomialParameters) -> float:
         """Return half the ridge times the squared symmetric slopes."""
         return 0.5 * self.ridge * float(np.square(params.coef[..., 1:]).sum())

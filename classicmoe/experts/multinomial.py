@@ -22,11 +22,13 @@ from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
 from classicmoe.contracts import SHARE, Array, Block, Ground, Scaling, Step
+from classicmoe.contrasts import mm_direction, newton_direction, ridge_gradient
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.experts._class_logits import ClassLogits, MultinomialParameters
-from classicmoe.experts._class_steps import mm_step, newton_step
+from classicmoe.symmetric import unpack_symmetric
 
 EMPTY = 1e-10  # share of all weight below which an expert has no rows
+LONGEST = 4.0  # of a Newton step of one class, in standardised columns: logits moved further are a guess
 
 
 class MultinomialStatistics(NamedTuple):
@@ -199,24 +201,24 @@ class MultinomialExpert(ClassLogits, BaseEstimator):
         self, params: MultinomialParameters, statistics: MultinomialStatistics, ground: Ground, step: Step = "full"
     ) -> MultinomialParameters:
         """Return the parameters after a share of the Newton step, or after one MM step ("safe")."""
-        gradient = statistics.gradient - self._pull(params.coef)
+        gradient = statistics.gradient - ridge_gradient(params.coef, self.ridge)
         alive = statistics.mass > EMPTY * ground.weight
         change = np.zeros_like(gradient)
-        newton = self.solver == "newton" and step != "safe"
         for k in np.flatnonzero(alive):
             direction = None
-            if newton:
-                assert statistics.curvature is not None
-                direction = newton_step(gradient[k], statistics.curvature[k], self.ridge)
+            if statistics.curvature is not None and step != "safe":
+                direction = newton_direction(gradient[k], statistics.curvature[k], self.ridge)
             if direction is None:
-                change[k] = mm_step(gradient[k], statistics.gram[k], self.ridge)
+                gram = unpack_symmetric(statistics.gram[k], gradient.shape[-1])
+                change[k] = mm_direction(gradient[k], gram, self.ridge)
             else:
-                change[k] = SHARE[step] * direction
+                longest = np.linalg.norm(direction, axis=1).max()
+                change[k] = SHARE[step] * min(1.0, LONGEST / max(longest, 1e-300)) * direction
         return self._centred(params.coef + change)
 
     def score(self, params: MultinomialParameters, statistics: MultinomialStatistics) -> Array:
         """Return the derivative in the contrasts with the last class."""
-        return (statistics.gradient - self._pull(params.coef))[:, :-1].ravel()
+        return (statistics.gradient - ridge_gradient(params.coef, self.ridge))[:, :-1].ravel()
 
     def scores(self, params: MultinomialParameters, block: Block, resp: Array) -> Array:
         """Return each row's derivative in the contrasts, (m, K (C-1) p)."""

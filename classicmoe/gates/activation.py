@@ -22,9 +22,10 @@ from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
 from classicmoe.contracts import SHARE, Array, Block, Ground, Step
+from classicmoe.contrasts import ridge_gradient
 from classicmoe.gates._activated import Activated, ActivationParameters, Name
 from classicmoe.gates._activations import ACTIVATIONS
-from classicmoe.gates._steps import log_softmax, ridge_gradient
+from classicmoe.gates._log_softmax import log_softmax
 from classicmoe.symmetric import unpack_symmetric, upper_triangle
 
 DAMPING = 1e-6  # of the mean curvature, added to every coordinate: directions without curvature stand still

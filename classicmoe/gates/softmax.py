@@ -24,8 +24,9 @@ from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
 from classicmoe.contracts import SHARE, Array, Block, Design, Ground, Step
+from classicmoe.contrasts import mm_direction, newton_direction, ridge_gradient
 from classicmoe.gates._log_odds import LogOdds
-from classicmoe.gates._steps import log_softmax, mm_direction, newton_direction, ridge_gradient
+from classicmoe.gates._log_softmax import log_softmax
 
 
 class SoftmaxParameters(NamedTuple):
@@ -146,8 +147,7 @@ class SoftmaxGate(LogOdds, BaseEstimator):
         ridge = self._effective_ridge
         gradient = statistics.gradient - ridge_gradient(params.coef / self.temperature, ridge)
         direction, share = None, 1.0
-        if self.solver == "newton" and step != "safe":
-            assert statistics.curvature is not None
+        if statistics.curvature is not None and step != "safe":
             direction, share = newton_direction(gradient, statistics.curvature, ridge), SHARE[step]
         if direction is None:
             direction, share = mm_direction(gradient, ground.gate_gram, ridge), 1.0

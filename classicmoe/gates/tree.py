@@ -22,8 +22,9 @@ from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
 from classicmoe.contracts import SHARE, Array, Block, Design, Ground, Step
+from classicmoe.contrasts import mm_direction, newton_direction, ridge_gradient
 from classicmoe.gates._branches import Branches, TreeParameters, contrasts
-from classicmoe.gates._steps import log_softmax, mm_direction, newton_direction, ridge_gradient
+from classicmoe.gates._log_softmax import log_softmax
 from classicmoe.gates._structure import free_branches, grow, pairs_of, parts_of
 from classicmoe.symmetric import unpack_symmetric
 

@@ -1,0 +1,76 @@
+r"""Steps of a softmax regression with given weights: of gates, and of experts for classes.
+
+With responsibilities, or indicators of classes times a weight, :math:`r_{ik}` the objective
+
+.. math::
+
+    \sum_i \sum_k r_{ik} \log\frac{\exp(a_k^\top \tilde x_i)}{\sum_l \exp(a_l^\top \tilde x_i)}
+    - \tfrac{\lambda}{2}\lVert A_{\mathrm{slopes}}\rVert^2
+
+is concave in the coefficients A (K, p), which sum to zero over k and have the intercept first. A direction is an array
+like A; the gradient sums to zero over k, too.
+
+Source: Boehning & Lindsay (1988) for the bound on the curvature.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classicmoe.contracts import Array
+from classicmoe.covariances.linear import solve
+from classicmoe.symmetric import unpack_symmetric, upper_triangle
+
+JITTER = 1e-12  # of the mean curvature, added to every coordinate: where the rows say nothing the step is zero
+
+
+def ridge_gradient(coef: Array, ridge: float) -> Array:
+    """Return the derivative of the ridge penalty in coefficients (..., p); the intercepts are not penalised."""
+    pull = ridge * coef
+    pull[..., 0] = 0.0
+    return np.asarray(pull)
+
+
+def mm_direction(gradient: Array, gram: Array, ridge: float) -> Array:
+    """Return the step of the Boehning-Lindsay bound, which cannot lower the objective.
+
+    ``gram`` (p, p) is the sum of w x x', with the weights w of the rows, or anything above it.
+    """
+    # diag(g) - g g' is below (I - 11'/K)/2 for every g, hence half the Gram matrix bounds every curvature; the
+    # gradient sums to zero, so that each k can be solved for alone.
+    bound = 0.5 * gram
+    slopes = np.arange(1, len(bound))
+    bound[slopes, slopes] += ridge
+    return np.asarray(solve(bound[None], gradient[None])[0])
+
+
+def newton_direction(gradient: Array, curvature: Array, ridge: float) -> Array | None:
+    """Return the Newton step in symmetric form; None when the curvature is not positive definite.
+
+    ``curvature`` (K(K-1)/2, p(p+1)/2) are the packed sums of w g_k g_l x x' over k < l. Solved with the last k as
+    reference.
+    """
+    hessian = _reference_form(unpack_symmetric(curvature, gradient.shape[1]), len(gradient), ridge)
+    hessian[np.diag_indices_from(hessian)] += JITTER * np.trace(hessian) / len(hessian)
+    try:
+        factor = np.linalg.cholesky(hessian)
+    except np.linalg.LinAlgError:
+        return None
+    half = np.linalg.solve(factor, gradient[:-1].ravel())
+    direction = np.zeros_like(gradient)
+    direction[:-1] = np.linalg.solve(factor.T, half).reshape(gradient[:-1].shape)
+    direction -= direction.mean(axis=0)
+    return direction if np.isfinite(direction).all() else None
+
+
+def _reference_form(pairs: Array, n: int, ridge: float) -> Array:
+    """Return minus the second derivative in the contrasts with the last k, ((K-1)p, (K-1)p)."""
+    width, free, k = pairs.shape[1], n - 1, np.arange(n)
+    blocks = np.zeros((n, n, width, width))
+    i, j = upper_triangle(n, 1)
+    blocks[i, j] = blocks[j, i] = -pairs
+    blocks[k, k] = -blocks.sum(axis=1)
+    slopes = ridge * np.eye(width)
+    slopes[0, 0] = 0.0
+    hessian = blocks[:free, :free] + (np.eye(free) - 1.0 / n)[:, :, None, None] * slopes
+    return np.asarray(hessian.transpose(0, 2, 1, 3).reshape(free * width, free * width))
