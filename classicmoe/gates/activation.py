@@ -34,17 +34,17 @@ ASIDE = 0.5  # slopes that all experts are given with their first step
 
 
 class ActivationStatistics(NamedTuple):
-    """Gradient in both, and curvatures.
+    """Gradient in both, (K, p) and (K,), and curvatures in the q coefficients that are free inside.
 
-    ``second`` (K(K+1)/2, p(p+1)/2): of the inner coefficients of experts k <= l, packed. ``cross`` (K, K, p): of the
-    inner ones of k and the outer one of l. ``outer`` (K, K): of the outer ones.
+    ``second`` (K(K+1)/2, q(q+1)/2): of the inner coefficients of experts k <= l, packed. With the intercepts outside
+    ``cross`` (K, K, q): of the inner ones of k and the outer one of l; ``outer`` (K, K): of the outer ones.
     """
 
     inner_gradient: Array
     outer_gradient: Array
     second: Array
-    cross: Array
-    outer: Array
+    cross: Array | None
+    outer: Array | None
 
 
 class ActivationGate(Activated, BaseEstimator):
@@ -124,7 +124,8 @@ class ActivationGate(Activated, BaseEstimator):
 
         def compute() -> Array:
             inner = np.dot(params.coef, block.gate_columns, out=block.scratch("gate inner", n_experts))
-            value = ACTIVATIONS[self.activation].value(inner, block.scratch("gate value", n_experts))
+            kept, value = block.scratch("gate kept", n_experts), block.scratch("gate value", n_experts)
+            ACTIVATIONS[self.activation].value(inner, kept, value)
             out = np.add(value, params.outer[:, None], out=block.scratch("gate log", n_experts))
             out /= self.temperature
             total, log_total = block.scratch("gate rows", 2)[:, None]
@@ -137,38 +138,38 @@ class ActivationGate(Activated, BaseEstimator):
         """Return the rows' derivatives in the scores and the first two of the activation, (K, m) each."""
         self.log_prob(params, block)
         n_experts = len(params.coef)
-        inner, value = block.scratch("gate inner", n_experts), block.scratch("gate value", n_experts)
-        rows = block.scratch("gradient rows", n_experts)
+        inner, kept, value, rows, first, second = (
+            block.scratch(name, n_experts)
+            for name in ("gate inner", "gate kept", "gate value", "gradient rows", "gate first", "gate second")
+        )
         kernels.softmax.gradient_rows(resp, block.scratch("gate prob", n_experts), block.weight, rows)
         rows /= self.temperature
-        first = block.scratch("gate first", n_experts)
-        second = block.scratch("gate second", n_experts)
-        ACTIVATIONS[self.activation].derivatives(inner, value, first, second)
+        ACTIVATIONS[self.activation].derivatives(inner, kept, value, first, second)
         return rows, first, second
 
     def statistics(self, params: ActivationParameters, block: Block, resp: Array) -> ActivationStatistics:
         """Return the gradient and a curvature that is nowhere negative."""
-        n_experts, width = params.coef.shape
+        n_experts = len(params.coef)
         rows, first, second = self._derivatives(params, block, resp)
-        columns, prob = block.gate_columns, block.scratch("gate prob", n_experts)
-        i, j = upper_triangle(n_experts)
-        fisher, product = block.scratch("gate fisher", len(i)), block.scratch("gate product", len(i))
-        cross, outer = np.zeros((n_experts, n_experts, width)), np.zeros((n_experts, n_experts))
-        for pair, (k, other) in enumerate(zip(i.tolist(), j.tolist(), strict=True)):
-            np.multiply(prob[k], prob[other] if k != other else prob[k] - 1.0, out=fisher[pair])
-            fisher[pair] *= block.weight
-            fisher[pair] /= -(self.temperature**2)
-            outer[k, other] = outer[other, k] = fisher[pair].sum()
-            np.multiply(fisher[pair], first[k], out=product[pair])
-            cross[k, other] = columns @ product[pair]
-            if k != other:
-                cross[other, k] = columns @ (fisher[pair] * first[other])
-            product[pair] *= first[other]
-            if k == other:
-                product[pair] += np.maximum(-rows[k] * second[k], 0.0)
-        moments = np.zeros((len(i), width * (width + 1) // 2))
-        kernels.moments.add_second_moments(product, columns, moments)
-        gradient = np.dot(rows * first, columns.T)
+        prob, pairs = (
+            block.scratch("gate prob", n_experts),
+            block.scratch("gate pairs", n_experts * (n_experts + 1) // 2),
+        )
+        bend = np.negative(np.multiply(rows, second, out=second), out=second)
+        factor = self.temperature**-2
+        kernels.activation.inner_rows(prob, block.weight, factor, first, bend, pairs)
+        columns = block.gate_columns[int(self._outside) :]
+        width = len(columns)
+        moments = np.zeros((len(pairs), width * (width + 1) // 2))
+        kernels.moments.add_second_moments(pairs, columns, moments)
+        cross = outer = None
+        if self._outside:
+            cross, outer = np.empty((n_experts, n_experts, width)), np.empty((n_experts, n_experts))
+            weights = block.scratch("gate cross", n_experts)  # one expert at a time: K times less scratch
+            for k in range(n_experts):
+                kernels.activation.outer_rows(prob, block.weight, factor, first, k, weights, outer[k])
+                np.dot(weights, columns.T, out=cross[k])
+        gradient = np.dot(np.multiply(rows, first, out=first), block.gate_columns.T)
         return ActivationStatistics(gradient, rows.sum(axis=1), moments, cross, outer)
 
     def update(
@@ -181,7 +182,7 @@ class ActivationGate(Activated, BaseEstimator):
         free = self._free(width)
         inner = statistics.inner_gradient - ridge_gradient(params.coef, self.ridge)
         gradient = np.column_stack([inner, statistics.outer_gradient])[:, free].ravel()
-        direction = _solve(self._curvature(statistics, free), gradient)
+        direction = _solve(self._curvature(statistics), gradient)
         largest = 1.0 + max(np.abs(params.coef).max(), np.abs(params.outer).max())
         share = SHARE[step] * min(1.0, REACH * largest / max(np.abs(direction).max(), 1e-300))
         moved = np.column_stack([params.coef, params.outer])
@@ -196,18 +197,20 @@ class ActivationGate(Activated, BaseEstimator):
         """Return which of an expert's coefficients, the outer one last, are free."""
         return slice(1, None) if self._outside else slice(width)
 
-    def _curvature(self, statistics: ActivationStatistics, free: slice) -> Array:
+    def _curvature(self, statistics: ActivationStatistics) -> Array:
+        """Return the curvature in all free coefficients, expert by expert, (K p, K p)."""
         n_experts, width = statistics.inner_gradient.shape
-        blocks = np.zeros((n_experts, n_experts, width + 1, width + 1))
+        blocks = np.zeros((n_experts, n_experts, width, width))
+        inner = width - self._outside
         i, j = upper_triangle(n_experts)
-        blocks[i, j, :width, :width] = blocks[j, i, :width, :width] = unpack_symmetric(statistics.second, width)
-        blocks[:, :, :width, width] = statistics.cross
-        blocks[:, :, width, :width] = statistics.cross.transpose(1, 0, 2)
-        blocks[:, :, width, width] = statistics.outer
-        k = np.arange(n_experts)[:, None]
-        blocks[k, k, np.arange(1, width), np.arange(1, width)] += self.ridge
-        blocks = blocks[:, :, free, free].transpose(0, 2, 1, 3)
-        return blocks.reshape(n_experts * blocks.shape[1], -1)
+        blocks[i, j, :inner, :inner] = blocks[j, i, :inner, :inner] = unpack_symmetric(statistics.second, inner)
+        if statistics.cross is not None:
+            blocks[:, :, :inner, inner] = statistics.cross
+            blocks[:, :, inner, :inner] = statistics.cross.transpose(1, 0, 2)
+            blocks[:, :, inner, inner] = statistics.outer
+        k, slopes = np.arange(n_experts)[:, None], np.arange(1, width) - self._outside
+        blocks[k, k, slopes, slopes] += self.ridge
+        return blocks.transpose(0, 2, 1, 3).reshape(n_experts * width, n_experts * width)
 
     def penalty(self, params: ActivationParameters) -> float:
         """Return half the ridge times the squared slopes."""

@@ -8,7 +8,18 @@ that a helper in another file has changed.
 from importlib import import_module
 from types import ModuleType
 
-ROOMS = ("blocks", "diagonal", "gaussian", "mixture", "moments", "multinomial", "rows", "softmax", "whitened")
+ROOMS = (
+    "activation",
+    "blocks",
+    "diagonal",
+    "gaussian",
+    "mixture",
+    "moments",
+    "multinomial",
+    "rows",
+    "softmax",
+    "whitened",
+)
 
 
 def __getattr__(name: str) -> ModuleType:
