@@ -17,7 +17,7 @@ from classicmoe.em.degenerate import weak_experts
 from classicmoe.em.loop import Climb, Control, Outcome
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.problem import Problem
-from classicmoe.em.runs import MIRRORED, REACHED, SHAKEN, SPLIT, Fit, Run, best_run, merit, same_partition
+from classicmoe.em.runs import MIRRORED, NESTED, REACHED, SHAKEN, SPLIT, Fit, Run, best_run, merit, same_partition
 from classicmoe.em.sample import Sample
 from classicmoe.em.shake import is_sharp, shake
 from classicmoe.em.source import CHUNK, Source
@@ -78,13 +78,14 @@ class MultiStart:
         seeds: list[np.random.SeedSequence],
         given: Sequence[MixtureParameters] = (),
         splits: Sequence[MixtureParameters] = (),
+        nested: Sequence[MixtureParameters] = (),
     ) -> Fit:
-        """Run the given parameters, one start per seed and the splits; on Ctrl-C return what has ended."""
+        """Run given parameters, one start per seed and those from smaller models; on Ctrl-C return what has ended."""
         self._seeds = {number: int(seed.generate_state(1)[0]) for number, seed in enumerate(seeds)}
         runs: list[Run] = []
         interrupted = False
         try:
-            for run in chain(self._all_runs(seeds, given), self._split_runs(splits)):
+            for run in chain(self._all_runs(seeds, given), self._grown_runs(splits, nested)):
                 runs.append(run)
                 if self.report is not None:
                     self.report(run)
@@ -95,9 +96,11 @@ class MultiStart:
         best = best_run(runs)
         return Fit(best, self._compare(runs, best), interrupted)
 
-    def _split_runs(self, splits: Sequence[MixtureParameters]) -> Iterable[Run]:
-        """Climb from splits of a smaller solution; like shaken runs they can win but are not counted."""
-        yield from self._map(self._climb, [Plan(SPLIT + i, "split", params) for i, params in enumerate(splits)])
+    def _grown_runs(self, splits: Sequence[MixtureParameters], nested: Sequence[MixtureParameters]) -> Iterable[Run]:
+        """Climb from smaller solutions; like shaken runs they can win but are not counted."""
+        plans = [Plan(SPLIT + i, "split", params) for i, params in enumerate(splits)]
+        plans += [Plan(NESTED + i, "nested", params) for i, params in enumerate(nested)]
+        yield from self._map(self._climb, plans)
 
     def _shaken(self, runs: list[Run]) -> list[Run]:
         """Climb again from shaken boundaries of the best solutions when the gate is sharp, until nothing improves."""

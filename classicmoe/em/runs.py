@@ -18,6 +18,7 @@ REACHED = 0.01  # log-likelihood units
 # Numbers of runs that did not begin at random: they can win but are not counted.
 SHAKEN = 10_000  # the gate's boundaries at good solutions, shaken
 SPLIT = 20_000  # an expert of a smaller solution, split
+NESTED = 25_000  # a solution on some of the columns
 MIRRORED = 30_000  # an expert of the best solution, leaning to the other side
 
 

@@ -1,7 +1,7 @@
-"""Starts from a solution with one expert fewer: every expert in turn is split in two.
+"""Starts from smaller solutions: one expert is split in two, or all see more columns.
 
 A collection of models of growing size is built well when a larger model never does worse than the smaller one by
-chance. Splits are added to the random starts; they say nothing about how often independent starts reach the best.
+chance. These starts are added to the random ones; they say nothing about how often independent starts reach the best.
 """
 
 from __future__ import annotations
@@ -34,6 +34,17 @@ class SplitStart(NamedTuple):
     params: MixtureParameters
     n_experts: int
     after: Independent | None = None  # these starts were run before and did worse: run the splits alone
+
+
+class NestedStart(NamedTuple):
+    """Parameters, in the user's units, of a fitted model with as many experts that see some of the columns.
+
+    The coefficients of the other columns are zero; made by ``nested_start()``.
+    """
+
+    params: MixtureParameters
+    n_experts: int
+    after: Independent | None = None  # these starts were run before and did worse: run this one alone
 
 
 def split_starts(problem: Problem, sample: Sample, smaller: MixtureParameters) -> list[MixtureParameters]:

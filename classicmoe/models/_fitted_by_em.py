@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from classicmoe.contracts import Array, Expert, Gate
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.runs import Run
 from classicmoe.em.source import ArraySource, Batches
+from classicmoe.em.split import NestedStart
 from classicmoe.em.threads import count_workers
 from classicmoe.exceptions import ColumnError, ConfigurationError
 from classicmoe.models._estimator import MixtureOfExperts
@@ -19,6 +22,7 @@ from classicmoe.models.beside import Beside, check_family
 from classicmoe.models.fitting import Plan, Result, fit_mixture
 from classicmoe.models.formula import split_formula
 from classicmoe.models.frames import as_table
+from classicmoe.models.messages import name_list
 from classicmoe.models.publishing import publish, warn_about
 from classicmoe.models.rows import NOTHING, Rows, rows_of_arrays, rows_of_batches
 from classicmoe.models.settings import seeds
@@ -105,11 +109,41 @@ class FittedByEM(MixtureOfExperts):
             X, y, sample_weight, gate, expert, self.unseen, self.weight_type, owner, beside=beside, family=family
         )
 
-    def _check_rows(self, X: Any, y: Any, sample_weight: Any, exposure: Any = None, offset: Any = None) -> None:
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any, exposure: Any = None, offset: Any = None) -> Rows:
         """Read the rows as a fit would, so that what is wrong with them is said."""
         beside = Beside(exposure, offset)
         check_family(self._mixture().expert, beside)
-        self._read(self._asked(X, y, None), sample_weight, beside)
+        return self._read(self._asked(X, y, None), sample_weight, beside)
+
+    def nested_start(self, columns: Sequence[str]) -> NestedStart:
+        """Return this solution as ``init=`` of a model with as many experts that see more columns.
+
+        Their coefficients are zero at first, so that the larger model begins where this one ended, on top of the random
+        starts.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Names of the columns that the larger model's experts see (``expert_features_.names_out``); those of this
+            model's experts among them.
+
+        Raises
+        ------
+        ConfigurationError
+            A column of this model is not there, or its experts have no coefficients.
+        """
+        check_is_fitted(self, "expert_mass_")
+        place, own = {name: j for j, name in enumerate(columns)}, self.expert_features_.names_out
+        coef = getattr(self, "expert_coef_", np.empty(0))
+        if not set(own) <= set(place) or coef.shape[-1] != len(own):
+            raise ConfigurationError(
+                f"nested_start needs experts with a coefficient for each of the columns {name_list(own)}, and these "
+                f"among the columns given: {name_list(list(columns))}."
+            )
+        wider = np.zeros((*coef.shape[:-1], len(place)))
+        wider[..., [place[name] for name in own]] = coef
+        expert = self._mixture().expert.from_attributes(vars(self) | {"expert_coef_": wider})
+        return NestedStart(self._parameters()._replace(expert=expert), self._k)
 
     def _climb(self, rows: Rows, mixture: Mixture, beside: Beside = NOTHING) -> None:
         """Fit the mixture to the rows, set the fitted attributes and warn of what should be known."""

@@ -18,7 +18,7 @@ from classicmoe.em.problem import Problem
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.sample import Sample, draw_sample
 from classicmoe.em.source import Source
-from classicmoe.em.split import SplitStart, split_starts
+from classicmoe.em.split import NestedStart, SplitStart, split_starts
 from classicmoe.em.starts import from_responsibilities
 from classicmoe.em.survey import Survey, View, survey
 from classicmoe.em.threads import one_native_thread
@@ -94,9 +94,9 @@ def fit_mixture(source: Source, plan: Plan) -> Result:
             report=plan.report,
         )
         given = _given(source, look, plan)
-        after = plan.init.after if isinstance(plan.init, SplitStart) else None
+        after = plan.init.after if isinstance(plan.init, SplitStart | NestedStart) else None
         seeds = [] if given or after is not None else plan.seeds
-        fit = starts.run(seeds, given, _splits(look, sample, plan))
+        fit = starts.run(seeds, given, _splits(look, sample, plan), _nested(look, plan))
         if after is not None:
             fit = replace(fit, before=after)
         return _in_users_units(fit, source, look, plan, sample)
@@ -106,7 +106,7 @@ def _given(source: Source, look: Survey, plan: Plan) -> Sequence[MixtureParamete
     """Parameters to begin with instead of random starts."""
     if plan.warm is not None:
         return [_in_engines_units(plan.warm, look, plan.mixture)]
-    if isinstance(plan.init, str | SplitStart):
+    if isinstance(plan.init, str | SplitStart | NestedStart):
         return []
     resp = np.asarray(plan.init, dtype=float)
     if resp.ndim != 2 or resp.shape[1] != plan.n_experts or not np.isfinite(resp).all() or resp.min() < 0.0:
@@ -129,6 +129,21 @@ def _splits(look: Survey, sample: Sample, plan: Plan) -> Sequence[MixtureParamet
     try:
         smaller = _in_engines_units(plan.init.params, look, plan.mixture)
         return split_starts(Problem(plan.mixture, sample.source, look), sample, smaller)
+    except (AttributeError, IndexError, ValueError) as error:
+        raise ConfigurationError("init is a solution of another kind of model or on other columns.") from error
+
+
+def _nested(look: Survey, plan: Plan) -> Sequence[MixtureParameters]:
+    """Return the solution on some of the columns, if one was given."""
+    if not isinstance(plan.init, NestedStart):
+        return []
+    if plan.init.n_experts != plan.n_experts:
+        raise ConfigurationError(
+            f"init is a solution with {plan.init.n_experts} experts on some of the columns, not of "
+            f"n_experts={plan.n_experts}."
+        )
+    try:
+        return [_in_engines_units(plan.init.params, look, plan.mixture)]
     except (AttributeError, IndexError, ValueError) as error:
         raise ConfigurationError("init is a solution of another kind of model or on other columns.") from error
 

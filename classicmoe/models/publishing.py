@@ -27,6 +27,10 @@ from classicmoe.models.verdict import judge
 
 TOLD = 5  # columns that depend on others and are told one by one
 LISTED = 10  # names in a list
+POWERS = (
+    " Powers of a column far from 0 look like that in double precision: scale it first, as in "
+    "make_pipeline(MinMaxScaler((-1, 1)), PolynomialFeatures(3))."
+)
 
 GATE = (
     *("gate_coef_", "gate_intercept_", "gate_coef_effective_", "gate_intercept_effective_"),
@@ -120,8 +124,12 @@ def start_record(run: Run, shift: float) -> dict[str, Any]:
 
 def warn_about(estimator: Any, result: Result, rows: Rows) -> None:
     """Say what the user should know about the fit, one warning per cause."""
-    warn_dropped("the gate", result.survey.gate_dropped, rows.reader.gate.names_out)
-    warn_dropped("the experts", result.survey.expert_dropped, rows.reader.expert.names_out)
+    look, reader = result.survey, rows.reader
+    for side, features, dropped in (
+        ("the gate", reader.gate, look.gate_dropped),
+        ("the experts", reader.expert, look.expert_dropped),
+    ):
+        warn_dropped(side, dropped, features.names_out, POWERS if features.kind == "transformer" else "")
     warn_about_outcome(estimator)
 
 
@@ -151,15 +159,15 @@ def warn_about_outcome(estimator: Any) -> None:
         )
 
 
-def warn_dropped(side: str, dropped: list[Dependence], names: list[str]) -> None:
-    """Say which columns were left out and why."""
+def warn_dropped(side: str, dropped: list[Dependence], names: list[str], cure: str = "") -> None:
+    """Say which columns were left out and why, and a cure for dependence."""
     constant, dependent = [names[d.column] for d in dropped if not d.on], [d for d in dropped if d.on]
     if constant:
         _warn(f"Constant column(s) left out of {side}: {_listed(constant)} (coefficient 0).", ConstantColumnWarning)
     for d in dependent[:TOLD]:
         on = _listed([names[i] for i in d.on])
         _warn(
-            f"Column '{names[d.column]}' is a linear combination of {on}; left out of {side} (coefficient 0).",
+            f"Column '{names[d.column]}' is a linear combination of {on}; left out of {side} (coefficient 0).{cure}",
             CollinearColumnsWarning,
         )
     if len(dependent) > TOLD:

@@ -52,7 +52,8 @@ class MoERegressor(BaseMoERegressor, FittedByEM):
         ``"frequency"``: a weight of k is k rows. ``"sampling"``: weights are rescaled to mean one.
     init : str or array of shape (n, n_experts), default="auto"
         ``"auto"``: seven kinds of starts in rotation; one kind by name; responsibilities to start from; or
-        ``split_start()`` of a fitted model with one expert fewer, on top of the random starts.
+        ``split_start()`` of a fitted model with one expert fewer or ``nested_start(columns)`` of one whose experts see
+        fewer columns, on top of the random starts.
     unseen : {"error", "reference"}, default="error"
         What to do with a level of a categorical column that was not there at fit.
     random_state : int, RandomState or None, default=None

@@ -66,8 +66,8 @@ def check_settings(estimator: Any) -> None:
     if isinstance(estimator.init, str) and estimator.init not in ("auto", PARAMETERS, *PARTITIONS):
         kinds = ", ".join(repr(kind) for kind in ("auto", PARAMETERS, *PARTITIONS))
         raise ConfigurationError(
-            f"init must be one of {kinds}, an (n, n_experts) array or split_start() of a fitted model with one expert "
-            f"fewer, not {estimator.init!r}."
+            f"init must be one of {kinds}, an (n, n_experts) array, split_start() of a fitted model with one expert "
+            f"fewer or nested_start() of one on fewer columns, not {estimator.init!r}."
         )
     for side, known in (("gate", GATES), ("expert", EXPERTS)):
         if not hasattr(estimator, side):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from classicmoe.em.runs import MIRRORED, SHAKEN, SPLIT, Fit
+from classicmoe.em.runs import MIRRORED, NESTED, SHAKEN, SPLIT, Fit
 from classicmoe.em.status import Status
 
 
@@ -79,6 +79,8 @@ def _counts(fit: Fit, n_experts: int, reached: int, finished: int, begun: int) -
     text += f" ({begun} begun)" if begun != finished else ""
     if fit.best.number >= MIRRORED:
         text += "; found by making an expert of the best start lean to the other side"
+    elif fit.best.number >= NESTED:
+        text += "; found by giving the experts of the smaller model more columns"
     elif fit.best.number >= SPLIT:
         text += "; found by splitting an expert of the smaller model"
     elif fit.best.number >= SHAKEN:

@@ -1,11 +1,15 @@
-"""Families of a grid: models that differ in nothing but the number of experts."""
+"""Which models of a grid contain which: families differ in the number of experts, nested ones in their columns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from classicmoe.selection.grid import Candidate, label
+from classicmoe.selection.grid import Candidate
+from classicmoe.selection.labels import label
+from classicmoe.selection.rows import Columns
+
+SIDE = "expert_features"  # what its arguments and those of the transformer in it begin with
 
 
 def families(candidates: Sequence[Candidate]) -> list[list[int]]:
@@ -15,6 +19,30 @@ def families(candidates: Sequence[Candidate]) -> list[list[int]]:
         rest = {name: _value(value) for name, value in candidate.params.items() if name != "n_experts"}
         found.setdefault(tuple(sorted(rest.items())), []).append(number)
     return [sorted(family, key=lambda number: candidates[number].estimator.n_experts) for family in found.values()]
+
+
+def nested(candidates: Sequence[Candidate], columns: Sequence[Columns | None]) -> dict[int, int]:
+    """Return, for every candidate that contains others on fewer columns of the experts, the number of the largest.
+
+    Both have as many experts, two at least, and all other arguments in common. Columns are told by their names; where a
+    transformer calls different ones alike, the smaller model makes a start like any other.
+    """
+    found: dict[Any, list[int]] = {}
+    for number, (candidate, seen) in enumerate(zip(candidates, columns, strict=True)):
+        model = candidate.estimator
+        if seen is None or model.n_experts == 1 or not isinstance(model.init, str):
+            continue
+        rest = {name: _value(value) for name, value in candidate.params.items() if not name.startswith(SIDE)}
+        rest["n_experts"] = _value(int(model.n_experts))
+        found.setdefault((tuple(sorted(rest.items())), tuple(seen[0])), []).append(number)
+    inside = {}
+    for group in found.values():
+        names = {number: set((columns[number] or ([], []))[1]) for number in group}
+        for number in group:
+            smaller = [other for other in group if names[other] < names[number]]
+            if smaller:
+                inside[number] = max(smaller, key=lambda other: (len(names[other]), -other))
+    return inside
 
 
 def siblings(candidates: Sequence[Candidate]) -> dict[int, int]:

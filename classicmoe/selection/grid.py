@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
@@ -14,6 +13,7 @@ from classicmoe.em.split import N_SPLITS
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.models.messages import did_you_mean
 from classicmoe.models.settings import check_settings, seeds
+from classicmoe.selection.labels import labels
 
 DEFAULT = {"n_experts": range(1, 6)}
 FOR_SLOPE = {"n_experts": range(1, 21)}
@@ -25,6 +25,7 @@ class Candidate(NamedTuple):
 
     params: dict[str, Any]
     estimator: Any
+    texts: dict[str, Any]  # the arguments as tables hold them
 
     @property
     def name(self) -> str:
@@ -40,7 +41,7 @@ class Candidate(NamedTuple):
     @property
     def labels(self) -> dict[str, Any]:
         """Number of experts and arguments as a row of a table holds them."""
-        return {"n_experts": int(self.estimator.n_experts)} | {key: label(value) for key, value in self.params.items()}
+        return {"n_experts": int(self.estimator.n_experts)} | self.texts
 
     @property
     def cost(self) -> float:
@@ -51,17 +52,12 @@ class Candidate(NamedTuple):
     @property
     def split_cost(self) -> float:
         """The same for starts from splits of a model with one expert fewer."""
-        k = self.estimator.n_experts
-        return float(k * k * N_SPLITS)
+        return N_SPLITS * self.nested_cost
 
-
-def label(value: Any) -> Any:
-    """Return a scalar as it is and anything else as one line of text."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return " ".join(repr(value).split())
+    @property
+    def nested_cost(self) -> float:
+        """The same for the one start from a model on fewer columns."""
+        return float(self.estimator.n_experts) ** 2
 
 
 def grid_seed(random_state: Any, remembered: int | None = None) -> int:
@@ -97,10 +93,21 @@ def expand(estimator: Any, param_grid: Any, seed: int) -> list[Candidate]:
         ) from error
     if not settings:
         raise ConfigurationError("param_grid is empty: there is no model to fit.")
-    return [_candidate(estimator, params, seed) for params in settings]
+    texts = _texts(settings)
+    return [_candidate(estimator, params, own, seed) for params, own in zip(settings, texts, strict=True)]
 
 
-def _candidate(estimator: Any, params: dict[str, Any], seed: int) -> Candidate:
+def _texts(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the arguments of all models as tables hold them."""
+    texts: list[dict[str, Any]] = [{} for _ in settings]
+    for name in {name for params in settings for name in params}:
+        places = [i for i, params in enumerate(settings) if name in params]
+        for i, text in zip(places, labels([settings[i][name] for i in places]), strict=True):
+            texts[i][name] = text
+    return [{name: text[name] for name in params} for params, text in zip(settings, texts, strict=True)]
+
+
+def _candidate(estimator: Any, params: dict[str, Any], texts: dict[str, Any], seed: int) -> Candidate:
     _check_names(estimator, params)
     try:
         model = clone(estimator).set_params(**clone(params, safe=False))
@@ -109,7 +116,7 @@ def _candidate(estimator: Any, params: dict[str, Any], seed: int) -> Candidate:
     if not isinstance(model.random_state, Integral):
         model.set_params(random_state=seed)
     check_settings(model)
-    return Candidate(params, model)
+    return Candidate(params, model, texts)
 
 
 def _check_names(estimator: Any, params: Mapping[str, Any]) -> None:

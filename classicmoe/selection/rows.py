@@ -62,8 +62,16 @@ def resolve(
     return with_features, Data(table, response, sample_weight, exposure, offset)
 
 
-def check_rows(candidates: Sequence[Candidate], data: Data) -> None:
+Columns = tuple[list[str], list[str]]  # that gate and experts see
+
+
+def check_rows(candidates: Sequence[Candidate], data: Data) -> list[Columns | None]:
     """Read the data as every model would, so that what is wrong with them is said once and before any fit.
+
+    Returns
+    -------
+    list of (list of str, list of str) or None
+        For every candidate the names of the columns that its gate and its experts see; None if it does not tell.
 
     Raises
     ------
@@ -71,15 +79,18 @@ def check_rows(candidates: Sequence[Candidate], data: Data) -> None:
         Of the kind that the estimator raises. Missing values in a column that only some models use are an error too:
         leaving rows out for those alone would make the models incomparable.
     """
-    seen = set()
+    seen: dict[str, Columns | None] = {}
+    out = []
     for candidate in candidates:
         model = candidate.estimator
         reads = repr([getattr(model, name, None) for name in _READ_BY])
         if reads not in seen:
-            seen.add(reads)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the fits say it again
-                model._check_rows(data.X, data.y, data.weight, **data.beside)
+                rows = model._check_rows(data.X, data.y, data.weight, **data.beside)
+            seen[reads] = None if rows is None else (rows.reader.gate.names_out, rows.reader.expert.names_out)
+        out.append(seen[reads])
+    return out
 
 
 def make_splits(cv: Any, data: Data, seed: int) -> Splits:

@@ -100,10 +100,10 @@ class Search:
             refuse_different_settings(models, names)
         if criterion == "slope":
             refuse_before_fitting(models, names, contrast)
-        check_rows(self.candidates, data)
+        columns = check_rows(self.candidates, data)
         self._splits = make_splits(cv, data, seed) if criterion == "cv" or cv is not None else None
         self._memory = None if state is None else self._resume(state, seed)
-        self._growth = Growth(self.candidates, self.trials, data, self._memory)
+        self._growth = Growth(self.candidates, columns, self.trials, data, self._memory)
         self._growth.recall()
 
     def _resume(self, state: State, seed: int) -> Memory:
@@ -122,8 +122,8 @@ class Search:
         """Fit what is not finished; whatever ends it early, ``trials`` holds the models that ended before."""
         left = [number for number in range(len(self.candidates)) if number not in self.trials]
         to_grow = self._growth.left()
-        work = sum(self.candidates[i].cost for i in left) + sum(self.candidates[i].split_cost for i in to_grow)
-        total = len(self.candidates) + len(self._growth.smaller)
+        work = sum(self.candidates[i].cost for i in left) + self._growth.cost(to_grow)
+        total = len(self.candidates) + len(self._growth.order)
         progress = Progress(total, total - len(left) - len(to_grow), work, self.criterion, verbose, callback)
         with closing(run_trials(self.candidates, left, self.data, self._splits, n_jobs)) as running:
             for trial in running:

@@ -64,16 +64,17 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
     Attributes
     ----------
     results_ : pandas.DataFrame
-        One row per model: ``n_experts``, the grid's arguments, ``n_parameters``, ``log_likelihood`` (of y given x),
+        One row per model: ``n_experts``, the grid's arguments (objects by what tells them apart: ``"degree 2"`` for
+        ``PolynomialFeatures(2)`` beside other degrees), ``n_parameters``, ``log_likelihood`` (of y given x),
         ``joint_log_likelihood`` (of x and y, Gaussian gates only; then the criteria are of it), the criteria
         ``aic aicc bic sabic caic icl`` and ``slope`` (smaller is better), ``cv`` and ``cv_se`` (the mean over folds,
         weighted by their weights, and its standard error from their scatter), ``entropy`` (normalised: 1 for experts
         told apart perfectly, 0 for not at all, NaN for one expert), ``smallest`` (share of the smallest expert, per
         cent), ``verdict`` on the fit (or "FAILED"), ``excluded`` (the verdict for which the slope heuristic does not
         count a model, else None), ``reached``, ``finished``, ``begun`` (independent starts), ``start`` (where the
-        solution comes from: "independent" starts, or the "split" of a smaller model), ``seconds``, ``status``,
-        ``error`` (None or why it failed), ``sentence`` (the verdict in words), ``suspect`` (rests on a spike), ``n``
-        (of the criteria: the sum of weights), ``n_rows``.
+        solution comes from: "independent" starts, the "split" of a smaller model, or one "nested" in it), ``seconds``,
+        ``status``, ``error`` (None or why it failed), ``sentence`` (the verdict in words), ``suspect`` (rests on a
+        spike), ``n`` (of the criteria: the sum of weights), ``n_rows``.
     best_index_, best_params_, best_score_ : int, dict, float
         The best model's row of ``results_``, its arguments in the grid and its criterion.
     best_estimator_ : fitted estimator
@@ -107,14 +108,16 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
 
     **A collection.** When the independent starts of all models have ended, every model whose sibling with one expert
     fewer (all other arguments equal) is in the grid is started again from that sibling's best solution, in ascending
-    order of size: its two experts that explain their rows worst are split in two, each along two directions. What
-    leads to more than 0.01 above the independent starts (the objective; regular solutions before spikes before
-    collapses) replaces their model. None of them reached it then, so it is NOT REPLICATED at best, and ``start`` is
-    "split"; other models stay as they are. Held-out scores are those of independent starts. There are no splits of
-    blocks chosen by the fit, nor for an ``init`` of responsibilities.
+    order of size: its two experts that explain their rows worst are split in two, each along two directions. Where a
+    grid varies ``expert_features`` (lists of columns, formulas, ``PolynomialFeatures`` of several degrees), every model
+    of two experts or more is also started from the solution with as many experts on the most of its columns, the
+    coefficients of the others being zero. What leads to more than 0.01 above the independent starts (the objective;
+    regular solutions before spikes before collapses) replaces their model. None of them reached it then, so it is NOT
+    REPLICATED at best, and ``start`` is "split" or "nested"; other models stay as they are. Held-out scores are those
+    of independent starts. There are no splits of blocks chosen by the fit, nor for an ``init`` of responsibilities.
 
     **Reproducible.** All models get the same seed: that of the estimator, or one drawn once for the grid. A model from
-    splits cannot be had from its own arguments alone: it needs the grid.
+    smaller ones cannot be had from its own arguments alone: it needs the grid.
 
     Examples
     --------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -21,6 +21,9 @@ from classicmoe.selection.rows import Data, Splits
 
 # What data or numbers can do to one model. Anything else is a defect: it ends the grid with its traceback.
 _EXPECTED = (ClassicMoEError, ArithmeticError, ValueError, MemoryError)
+
+
+Grown = Literal["split", "nested"]  # from one expert fewer, from fewer columns
 
 
 class Trial(NamedTuple):
@@ -54,17 +57,19 @@ def run_trial(number: int, candidate: Candidate, data: Data, splits: Splits | No
     return Trial(number, row, model, [(warning.category, str(warning.message)) for warning in caught])
 
 
-def run_split(trial: Trial, candidate: Candidate, smaller: Any, data: Data, n_jobs: int | None) -> Trial:
-    """Start a fitted model again from splits of one with one expert fewer; return the better of both.
+def run_grown(trial: Trial, candidate: Candidate, how: Grown, smaller: Any, data: Data, n_jobs: int | None) -> Trial:
+    """Start a fitted model again from a smaller one; return the better of both.
 
-    What the independent starts found stands as it is unless the splits lead to more than ``REACHED`` above it.
+    What was found before stands as it is unless the new starts lead to more than ``REACHED`` above it.
     """
     began, before = time.perf_counter(), trial.model
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             counts = Independent(before.verdict_.finished, before.verdict_.begun)
-            start = smaller.split_start()._replace(after=counts)
+            columns = before.expert_features_.names_out
+            start = smaller.split_start() if how == "split" else smaller.nested_start(columns)
+            start = start._replace(after=counts)
             model = data.fit(clone(candidate.estimator).set_params(init=start, n_jobs=n_jobs))
         except _EXPECTED:  # such as blocks that each fit chooses anew: no split can be made, and none is missed
             return trial
@@ -72,7 +77,7 @@ def run_split(trial: Trial, candidate: Candidate, smaller: Any, data: Data, n_jo
         return trial
     model.set_params(init=candidate.estimator.init, n_jobs=candidate.estimator.n_jobs)
     model.starts_ = [*({**start, "reached": False} for start in before.starts_), *model.starts_]
-    row = trial.row | model_row(model) | {"start": "split"}
+    row = trial.row | model_row(model) | {"start": how}
     row["seconds"] += time.perf_counter() - began
     return Trial(trial.number, row, model, [(warning.category, str(warning.message)) for warning in caught])
 
