@@ -8,8 +8,17 @@ display, which can be drawn again elsewhere. matplotlib is loaded when something
 from classicmoe.plot.blocks import BlockDisplay
 from classicmoe.plot.experts import ExpertDisplay
 from classicmoe.plot.gate import GateDisplay
+from classicmoe.plot.grid import GridDisplay
 from classicmoe.plot.selection import SelectionDisplay
 from classicmoe.plot.slope import SlopeDisplay
 from classicmoe.plot.starts import StartsDisplay
 
-__all__ = ["BlockDisplay", "ExpertDisplay", "GateDisplay", "SelectionDisplay", "SlopeDisplay", "StartsDisplay"]
+__all__ = [
+    "BlockDisplay",
+    "ExpertDisplay",
+    "GateDisplay",
+    "GridDisplay",
+    "SelectionDisplay",
+    "SlopeDisplay",
+    "StartsDisplay",
+]
