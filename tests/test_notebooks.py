@@ -27,6 +27,7 @@ def test_all_notebooks_are_found():
         "ethanol_gaussian_gates",
         "glome_slope_heuristic",
         "two_regimes_in_one_scatter",
+        "when_outliers_lie",
     }
 
 
