@@ -24,6 +24,7 @@ def written(output):
 def test_all_notebooks_are_found():
     assert {path.stem for path in NOTEBOOKS} == {
         "blocks_of_variables",
+        "doctor_visits_frail_and_healthy",
         "ethanol_gaussian_gates",
         "glome_slope_heuristic",
         "two_regimes_in_one_scatter",
