@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 T = TypeVar("T")
 Scaling = Literal["standard", "robust", "none"]
+Measure = Literal["counting", "lebesgue", "mixed"]
 Array = NDArray[np.floating[Any]]  # float64; NumPy types what linear algebra returns no closer than this
 Step = Literal["full", "half", "tenth", "hundredth", "safe"]
 SHARE: dict[Step, float] = {"full": 1.0, "half": 0.5, "tenth": 0.1, "hundredth": 0.01, "safe": 0.0}
@@ -214,9 +215,12 @@ class Expert(Protocol):
     deviation, or not at all (counts). ``one_unit`` says that the family is one of outputs in the same unit, so that
     all are scaled alike; ``diagonal_only`` that it needs no cross products of outputs; ``tolerates_missing`` that
     entries of y may be NaN; ``damped`` that its full step may be too long, so that smaller ones are worth a pass.
+    ``measure`` says what its log-density is the logarithm of: probabilities of single numbers ("counting"), a density
+    per unit of y ("lebesgue"), or of either kind at different numbers ("mixed").
     """
 
     name: str
+    measure: Measure
     scaling: Scaling
     one_unit: bool
     diagonal_only: bool

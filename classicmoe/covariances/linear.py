@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe import kernels
-from classicmoe.contracts import Array, Block, Design, Ground, Response, Scaling, Step
+from classicmoe.contracts import Array, Block, Design, Ground, Measure, Response, Scaling, Step
 from classicmoe.covariances import whitened
 from classicmoe.covariances.dense import FEW, Dense, DenseStatistics
 from classicmoe.symmetric import pack_symmetric, unpack_symmetric
@@ -47,6 +47,7 @@ class LinearGaussian:
 
     structure: Any  # one of those in classicmoe.covariances
     scaling: ClassVar[Scaling] = "standard"
+    measure: ClassVar[Measure] = "lebesgue"
     damped: ClassVar[bool] = False  # every step is an exact maximum
 
     @property

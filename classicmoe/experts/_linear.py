@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classicmoe.contracts import Array, Block, Design, Ground, Response, Scaling
+from classicmoe.contracts import Array, Block, Design, Ground, Measure, Response, Scaling
 from classicmoe.experts._support import Misfit, Support, anything
 
 LARGEST_PREDICTOR = 40.0  # of a logarithm or log-odds, below which exponentials and their products are finite
@@ -46,6 +46,7 @@ class LinearFamily(ABC):
     exposure_is: ClassVar[Literal["rate", "trials", None]] = None
     name: ClassVar[str]
     takes_offset: ClassVar[bool] = True
+    measure: ClassVar[Measure] = "lebesgue"
     support: ClassVar[Support] = anything
     smooth: ClassVar[bool] = True  # the log-density has a derivative everywhere
     ridge: float

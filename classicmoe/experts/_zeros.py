@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classicmoe.contracts import Array, Block, Design, Expert, Ground, Response, Scaling, Step
+from classicmoe.contracts import Array, Block, Design, Expert, Ground, Measure, Response, Scaling, Step
 from classicmoe.experts._support import Misfit
 
 FURTHEST = 18.0  # log-odds of a zero: between 1e-8 and 1 - 1e-8
@@ -50,6 +50,16 @@ class ZeroMixture:
     def family(self) -> Expert:
         """The base family."""
         raise NotImplementedError
+
+    @property
+    def measure(self) -> Measure:
+        """Counts stay counts; a density gets an atom at zero."""
+        return "counting" if self.family.measure == "counting" else "mixed"
+
+    @property
+    def atoms(self) -> tuple[float, ...]:
+        """Numbers with a probability beside a density."""
+        return (0.0,) if self.measure == "mixed" else ()
 
     @property
     def exposure_is(self) -> Any:

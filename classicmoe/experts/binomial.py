@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 
-from classicmoe.contracts import Array, Block
+from classicmoe.contracts import Array, Block, Measure
 from classicmoe.distributions.counts import BinomialComponents
 from classicmoe.experts._counts import log_binomial
 from classicmoe.experts._linear import LinearParameters
@@ -61,6 +61,7 @@ class BinomialExpert(ScoredExpert, BaseEstimator):
     """
 
     name: ClassVar[str] = "binomial"
+    measure: ClassVar[Measure] = "counting"
     exposure_is: ClassVar[Literal["rate", "trials", None]] = "trials"
 
     def __init__(self, trials: int = 1, ridge: float = 1e-10):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from classicmoe.contracts import Array, Block, Design, Ground, Response, Scaling, Step
+from classicmoe.contracts import Array, Block, Design, Ground, Measure, Response, Scaling, Step
 from classicmoe.distributions.mixed import PointMassComponents
 from classicmoe.distributions.uniform import UniformComponents
 from classicmoe.experts._support import Misfit
@@ -156,6 +156,7 @@ class PointMass(FixedExpert, BaseEstimator):
     """
 
     name: ClassVar[str] = "point_mass"
+    measure: ClassVar[Measure] = "counting"
 
     def __init__(self, at: float = 0.0):
         self.at = at
@@ -204,6 +205,7 @@ class UniformExpert(FixedExpert, BaseEstimator):
     """
 
     name: ClassVar[str] = "uniform"
+    measure: ClassVar[Measure] = "lebesgue"
 
     def __init__(self, low: float = 0.0, high: float = 1.0):
         self.low = low

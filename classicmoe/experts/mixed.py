@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from classicmoe.contracts import Array, Block, Design, Expert, Ground, Response, Scaling, Step
+from classicmoe.contracts import Array, Block, Design, Expert, Ground, Measure, Response, Scaling, Step
 from classicmoe.distributions.mixed import MixedComponents
 from classicmoe.experts._support import Misfit
 from classicmoe.experts._views import WithResponse
-
-# Families that give single numbers a probability; all others give them a density.
-ATOMIC = ("poisson", "negative_binomial", "binomial", "multinomial", "point_mass")
 
 
 class MixedParameters(NamedTuple):
@@ -74,6 +71,21 @@ class MixedExpert(BaseEstimator):
         return all(getattr(expert, "smooth", True) for expert in self.experts)
 
     @property
+    def measure(self) -> Measure:
+        """That of all families, or "mixed"."""
+        kinds = {expert.measure for expert in self.experts}
+        return kinds.pop() if len(kinds) == 1 else "mixed"
+
+    @property
+    def atoms(self) -> tuple[float | str, ...]:
+        """Numbers with a probability beside a density; counts have too many to list."""
+        found: set[float | str] = set()
+        for expert in self.experts:
+            point = (float(expert.at),) if expert.name == "point_mass" else ()
+            found.update(point or getattr(expert, "atoms", ()) or (("counts",) if expert.measure == "counting" else ()))
+        return tuple(sorted(found, key=str)) if self.measure == "mixed" else ()
+
+    @property
     def takes_offset(self) -> bool:
         """Whether all families take offsets."""
         return all(getattr(expert, "takes_offset", False) for expert in self.experts)
@@ -117,7 +129,7 @@ class MixedExpert(BaseEstimator):
             # A check tells one kind of misfit at a time: negative, not whole, ...
             while hasattr(expert, "check") and (misfit := expert.check(values, block.exposure)) is not None:
                 outside[misfit.rows], values[misfit.rows] = True, getattr(expert, "harmless", 1.0)
-            if atoms and expert.name not in ATOMIC and not hasattr(expert, "family"):
+            if atoms and expert.measure == "lebesgue":
                 outside |= np.isin(y, atoms)
             out.append(outside)
         return out

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
-from classicmoe.contracts import SHARE, Array, Block, Ground, Scaling, Step
+from classicmoe.contracts import SHARE, Array, Block, Ground, Measure, Scaling, Step
 from classicmoe.contrasts import mm_direction, newton_direction, ridge_gradient
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.experts._class_logits import ClassLogits, MultinomialParameters
@@ -88,6 +88,7 @@ class MultinomialExpert(ClassLogits, BaseEstimator):
     """
 
     name: ClassVar[str] = "multinomial"
+    measure: ClassVar[Measure] = "counting"
     scaling: ClassVar[Scaling] = "none"
     one_unit: ClassVar[bool] = False
     diagonal_only: ClassVar[bool] = True

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from classicmoe.contracts import SHARE, Array, Block, Ground, Step
+from classicmoe.contracts import SHARE, Array, Block, Ground, Measure, Step
 from classicmoe.distributions.counts import NegativeBinomialComponents
 from classicmoe.experts._counts import GammaSums, log_factorial
 from classicmoe.experts._linear import LinearParameters, Sharing
@@ -59,6 +59,7 @@ class NegativeBinomialExpert(ScoredExpert, BaseEstimator):
     """
 
     name: ClassVar[str] = "negative_binomial"
+    measure: ClassVar[Measure] = "counting"
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"scale": ("own", "shared")}
     exposure_is: ClassVar[Literal["rate", "trials", None]] = "rate"
     support: ClassVar[Support] = counts

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from classicmoe.contracts import Array, Block
+from classicmoe.contracts import Array, Block, Measure
 from classicmoe.distributions.counts import PoissonComponents
 from classicmoe.experts._counts import log_factorial
 from classicmoe.experts._linear import LinearParameters
@@ -53,6 +53,7 @@ class PoissonExpert(ScoredExpert, BaseEstimator):
     """
 
     name: ClassVar[str] = "poisson"
+    measure: ClassVar[Measure] = "counting"
     exposure_is: ClassVar[Literal["rate", "trials", None]] = "rate"
     support: ClassVar[Support] = counts
 

@@ -21,12 +21,12 @@ the others out exactly.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 
-from classicmoe.contracts import Array, Block
+from classicmoe.contracts import Array, Block, Measure
 from classicmoe.covariances.linear import GaussianParameters, LinearGaussian
 from classicmoe.covariances.sharing import LOG_2PI
 from classicmoe.distributions.gaussian import GaussianComponents, JointGaussianComponents
@@ -178,6 +178,7 @@ class ForwardExpert(ForwardView):
     """The experts that follow from the joint law: y given x. For prediction only."""
 
     name = "gaussian"
+    measure: ClassVar[Measure] = "lebesgue"
 
     def mean(self, params: ForwardParameters, block: Block) -> Array:
         """Return E[y | x, expert], (K, q, m)."""
