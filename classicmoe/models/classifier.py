@@ -11,6 +11,7 @@ from classicmoe.contracts import Array, Expert, Gate
 from classicmoe.em.source import ArraySource, Batches
 from classicmoe.models._classification import BaseMoEClassifier
 from classicmoe.models._fitted_by_em import Asked, FittedByEM
+from classicmoe.models.beside import Beside, check_family
 from classicmoe.models.labels import Classes, class_weights, encode, learn_classes
 from classicmoe.models.response import response_names
 from classicmoe.models.rows import NOTHING, Rows
@@ -161,9 +162,8 @@ class MoEClassifier(BaseMoEClassifier, FittedByEM):
         """
         check_settings(self)
         self._check_family()
-        asked, owner = self._asked(X, y, data), type(self).__name__
-        classes = learn_classes(asked.X if isinstance(asked.X, Batches) else asked.y, sample_weight, owner)
-        weight = class_weights(self.class_weight, classes)
+        asked = self._asked(X, y, data)
+        classes, weight = self._classes(asked, sample_weight)
         if self.warm_start and hasattr(self, "classes_") and not np.array_equal(self.classes_, classes.labels):
             self._refuse_warm_start()
         rows = self._read_labelled(asked, sample_weight, classes, weight)
@@ -173,6 +173,18 @@ class MoEClassifier(BaseMoEClassifier, FittedByEM):
         finally:
             del self._learnt
         return self
+
+    def _classes(self, asked: Asked, sample_weight: Any) -> tuple[Classes, Array]:
+        """Return the classes of the rows and what a row of each weighs."""
+        labels = asked.X if isinstance(asked.X, Batches) else asked.y
+        classes = learn_classes(labels, sample_weight, type(self).__name__)
+        return classes, class_weights(self.class_weight, classes)
+
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any, exposure: Any = None, offset: Any = None) -> Rows:
+        check_family(self._mixture().expert, Beside(exposure, offset))
+        self._check_family()
+        asked = self._asked(X, y, None)
+        return self._read_labelled(asked, sample_weight, *self._classes(asked, sample_weight))
 
     def _publish(self, result: Any, plan: Any, rows: Rows) -> None:
         super()._publish(result, plan, rows)

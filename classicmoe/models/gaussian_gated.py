@@ -234,8 +234,8 @@ class GaussianGatedMoERegressor(JointLawRegressor):
         joint: Joint = self._parameters().gate.joint
         return joint
 
-    def _check_rows(self, X: Any, y: Any, sample_weight: Any) -> None:
-        self._read(X, y, sample_weight)
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any) -> Rows:
+        return self._read(X, y, sample_weight)
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> Rows:
         """Check and code the rows."""

@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from sklearn.base import is_classifier
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from classicmoe.contracts import Array
+
+
+def _classifies(selector: Any) -> bool:
+    """Return whether the models of a selector have probabilities of classes."""
+    return is_classifier(selector)
 
 
 class BestModel:
@@ -22,15 +29,25 @@ class BestModel:
         return self.best_estimator_  # type: ignore[attr-defined]  # the selector sets it
 
     def predict(self, X: Any, **beside: Any) -> Array:
-        """Return E[y | x], (n,) or (n, q)."""
+        """Return E[y | x], (n,) or (n, q); of classifiers the most likely labels, (n,)."""
         return self._best.predict(X, **beside)
+
+    @available_if(_classifies)
+    def predict_proba(self, X: Any) -> Array:
+        """Return P(class | x), (n, C), classes in the order of ``classes_``; classifiers only."""
+        return self._best.predict_proba(X)
+
+    @available_if(_classifies)
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return log P(class | x), (n, C); classifiers only."""
+        return self._best.predict_log_proba(X)
 
     def predict_gate(self, X: Any, **beside: Any) -> Array:
         """Return P(expert | x), the gate's probabilities before y is known, (n, K)."""
         return self._best.predict_gate(X, **beside)
 
     def predict_experts(self, X: Any, **beside: Any) -> Array:
-        """Return E[y | x, expert], (n, K) or (n, K, q)."""
+        """Return E[y | x, expert], (n, K) or (n, K, q); of classifiers P(class | x, expert), (n, K, C)."""
         return self._best.predict_experts(X, **beside)
 
     def predict_dist(self, X: Any, **beside: Any) -> Any:
@@ -50,7 +67,7 @@ class BestModel:
         return self._best.score_samples(X, y, **beside)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, **beside: Any) -> float:
-        """Return R^2 of the predicted means."""
+        """Return R^2 of the predicted means, or the accuracy of a classifier."""
         return self._best.score(X, y, sample_weight, **beside)
 
     def log_likelihood(self, X: Any, y: Any, sample_weight: Any = None, **beside: Any) -> float:

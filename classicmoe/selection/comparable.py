@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from classicmoe.exceptions import ConfigurationError, NotComparableError
-from classicmoe.models._base import BaseMoERegressor
+from classicmoe.models._estimator import MixtureOfExperts
 from classicmoe.selection.results import as_frame, model_row
 
 
@@ -20,7 +20,8 @@ def refuse_different_settings(models: Sequence[Any], names: Sequence[str]) -> No
     ------
     NotComparableError
     """
-    kinds = ["joint" if model._mixture().gate.joint else "conditional" for model in models]
+    joint = [model._mixture().gate.joint for model in models]
+    kinds = ["joint" if is_joint else "conditional" for is_joint in joint]
     _refuse(
         kinds,
         names,
@@ -34,6 +35,64 @@ def refuse_different_settings(models: Sequence[Any], names: Sequence[str]) -> No
         "they take the weights differently (weight_type): frequency weights count rows, sampling weights are rescaled "
         "to mean one, so the likelihoods are sums over different numbers of rows. Give all models one weight_type.",
     )
+
+
+def refuse_different_measures(models: Sequence[Any], names: Sequence[str]) -> None:
+    """Raise when log p(y | x) itself is of different things; the models need not be fitted.
+
+    Held-out scores do not help: a probability of a number has no unit, a density is per unit of y.
+
+    Raises
+    ------
+    NotComparableError
+    """
+    _refuse(
+        [_measure(model._mixture().expert) for model in models],
+        names,
+        "a probability has no unit and a density is per unit of y, so that which is larger depends on the unit, on "
+        "held-out rows too. Rank counts among counts, densities among densities, and densities with probabilities at "
+        "some numbers among those with the same; across them compare predictions (predict, predict_dist(X).cdf).",
+    )
+
+
+def _measure(expert: Any) -> str:
+    if expert.measure == "mixed":
+        at = ", ".join(f"{atom:g}" if isinstance(atom, float) else atom for atom in expert.atoms)
+        return f"a density, and probabilities at {at}"
+    return {"counting": "probabilities", "lebesgue": "a density"}[expert.measure]
+
+
+def refuse_different_columns(models: Sequence[Any], names: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
+    """Raise when joint likelihoods are of different x; ``columns`` are those that each model's gate describes.
+
+    Raises
+    ------
+    NotComparableError
+    """
+    joint = [i for i, model in enumerate(models) if model._mixture().gate.joint]
+    _refuse(
+        [", ".join(columns[i]) or "no columns" for i in joint],
+        [names[i] for i in joint],
+        "joint likelihoods are densities of x and y, and they describe different columns of x. Rank within one set of "
+        "columns, or by criterion='cv', which takes log p(y given x) from every model.",
+    )
+
+
+def refuse_class_weights(models: Sequence[Any], names: Sequence[str], criterion: str) -> None:
+    """Raise when models maximise the likelihood of rows reweighted by class; the models need not be fitted.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    for model, name in zip(models, names, strict=True):
+        if getattr(model, "class_weight", None) is not None:
+            raise ConfigurationError(
+                f"criterion={criterion!r} is of the likelihood of the rows, and {name} has "
+                f"class_weight={model.class_weight!r}: it maximises that of rows reweighted by their class. Use "
+                "criterion='cv' (the held-out log probability, corrected to the classes' shares), or choose without "
+                "class_weight."
+            )
 
 
 def refuse_different_rows(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
@@ -64,6 +123,8 @@ def refuse_different_responses(models: Sequence[Any], names: Sequence[str]) -> N
         names,
         "they describe different numbers of responses, and densities of different dimension have different units.",
     )
+    classes = [", ".join(map(str, model.classes_)) if hasattr(model, "classes_") else "numbers" for model in models]
+    _refuse(classes, names, "they describe different labels. Fit all models to the same response.")
     given = [(model.response_names_, name) for model, name in zip(models, names, strict=True) if model.response_names_]
     _refuse(
         [", ".join(responses) for responses, _ in given],
@@ -111,7 +172,8 @@ def compare(models: Sequence[Any], names: Sequence[str] | None = None) -> Any:
     Raises
     ------
     NotComparableError
-        Different rows, weights or responses, or joint against conditional likelihoods; the message says which.
+        Different rows, weights or responses, joint against conditional likelihoods, or probabilities of counts against
+        densities; the message says which.
     ConfigurationError
         No models, something else than mixtures of experts, or another number of names.
 
@@ -129,13 +191,15 @@ def compare(models: Sequence[Any], names: Sequence[str] | None = None) -> Any:
     if not models or len(names) != len(models):
         raise ConfigurationError(f"compare needs models and one name for each, not {len(models)} and {len(names)}.")
     for model in models:
-        if not isinstance(model, BaseMoERegressor):
+        if not isinstance(model, MixtureOfExperts):
             raise ConfigurationError(f"compare takes fitted mixtures of experts, not {type(model).__name__}.")
         check_is_fitted(model, "log_likelihood_")
     rows = [{"n_experts": len(model.expert_mass_)} | model_row(model) for model in models]
     refuse_different_rows(rows, names)
+    refuse_different_measures(models, names)
     refuse_different_responses(models, names)
     refuse_different_settings(models, names)
+    refuse_different_columns(models, names, [model.gate_features_.names_out for model in models])
     table = as_frame(rows)
     table.index = np.asarray(names, dtype=object)
     return table

@@ -21,7 +21,7 @@ def families(candidates: Sequence[Candidate]) -> list[list[int]]:
     return [sorted(family, key=lambda number: candidates[number].estimator.n_experts) for family in found.values()]
 
 
-def nested(candidates: Sequence[Candidate], columns: Sequence[Columns | None]) -> dict[int, int]:
+def nested(candidates: Sequence[Candidate], columns: Sequence[Columns]) -> dict[int, int]:
     """Return, for every candidate that contains others on fewer columns of the experts, the number of the largest.
 
     Both have as many experts, two at least, and all other arguments in common. Columns are told by their names; where a
@@ -30,14 +30,14 @@ def nested(candidates: Sequence[Candidate], columns: Sequence[Columns | None]) -
     found: dict[Any, list[int]] = {}
     for number, (candidate, seen) in enumerate(zip(candidates, columns, strict=True)):
         model = candidate.estimator
-        if seen is None or model.n_experts == 1 or not isinstance(model.init, str):
+        if model.n_experts == 1 or not isinstance(model.init, str):
             continue
         rest = {name: _value(value) for name, value in candidate.params.items() if not name.startswith(SIDE)}
         rest["n_experts"] = _value(int(model.n_experts))
         found.setdefault((tuple(sorted(rest.items())), tuple(seen[0])), []).append(number)
     inside = {}
     for group in found.values():
-        names = {number: set((columns[number] or ([], []))[1]) for number in group}
+        names = {number: set(columns[number][1]) for number in group}
         for number in group:
             smaller = [other for other in group if names[other] < names[number]]
             if smaller:

@@ -29,7 +29,7 @@ class Growth:
     Parameters
     ----------
     candidates : sequence of Candidate
-    columns : sequence of (list of str, list of str) or None
+    columns : sequence of (list of str, list of str)
         What gate and experts of every candidate see.
     trials : dict of int to Trial
         Finished models by number of the candidate; improved ones are replaced here.
@@ -46,15 +46,14 @@ class Growth:
     def __init__(
         self,
         candidates: Sequence[Candidate],
-        columns: Sequence[Columns | None],
+        columns: Sequence[Columns],
         trials: dict[int, Trial],
         data: Data,
         memory: Memory | None,
     ):
         self.candidates, self.trials, self.data, self.memory = candidates, trials, data, memory
         self._split, self._nested = siblings(candidates), nested(candidates, columns)
-        width = [0 if seen is None else len(seen[1]) for seen in columns]
-        size = {i: (candidates[i].estimator.n_experts, width[i], i) for i in {*self._split, *self._nested}}
+        size = {i: (candidates[i].estimator.n_experts, len(columns[i][1]), i) for i in {*self._split, *self._nested}}
         self.order = sorted(size, key=lambda number: size[number])
         self._independent: dict[int, Trial] = {}  # fitted again, their rows came from a file
 

@@ -33,7 +33,11 @@ def model_row(model: Any) -> dict[str, Any]:
         "log_likelihood": float(model.log_likelihood_),
         **({} if joint is None else {"joint_log_likelihood": float(joint)}),
         **({} if n_conditional is None else {N_CONDITIONAL: n_conditional}),
-        **{name: float(criterion(ll, free, n, entropy)) for name, criterion in CRITERIA.items()},
+        # The likelihood of rows reweighted by class is not that of the rows.
+        **{
+            name: nan if getattr(model, "_reweighted", False) else float(criterion(ll, free, n, entropy))
+            for name, criterion in CRITERIA.items()
+        },
         "entropy": float(normalised_entropy(entropy, n, len(mass))),
         "smallest": float(100.0 * mass.min() / mass.sum()),
         "verdict": verdict.level,

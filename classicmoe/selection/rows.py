@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
-from sklearn.model_selection import KFold, check_cv
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
@@ -19,7 +19,7 @@ from classicmoe.selection.grid import Candidate
 
 Splits = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 FOLDS = 5
-_READ_BY = "gate gate_features expert_features unseen weight_type noise_covariance n_latent".split()
+_READ_BY = "gate gate_features expert expert_features unseen weight_type class_weight noise_covariance n_latent".split()
 
 
 class Data(NamedTuple):
@@ -65,13 +65,13 @@ def resolve(
 Columns = tuple[list[str], list[str]]  # that gate and experts see
 
 
-def check_rows(candidates: Sequence[Candidate], data: Data) -> list[Columns | None]:
+def check_rows(candidates: Sequence[Candidate], data: Data) -> list[Columns]:
     """Read the data as every model would, so that what is wrong with them is said once and before any fit.
 
     Returns
     -------
-    list of (list of str, list of str) or None
-        For every candidate the names of the columns that its gate and its experts see; None if it does not tell.
+    list of (list of str, list of str)
+        For every candidate the names of the columns that its gate and its experts see.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def check_rows(candidates: Sequence[Candidate], data: Data) -> list[Columns | No
         Of the kind that the estimator raises. Missing values in a column that only some models use are an error too:
         leaving rows out for those alone would make the models incomparable.
     """
-    seen: dict[str, Columns | None] = {}
+    seen: dict[str, Columns] = {}
     out = []
     for candidate in candidates:
         model = candidate.estimator
@@ -87,14 +87,14 @@ def check_rows(candidates: Sequence[Candidate], data: Data) -> list[Columns | No
         if reads not in seen:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the fits say it again
-                rows = model._check_rows(data.X, data.y, data.weight, **data.beside)
-            seen[reads] = None if rows is None else (rows.reader.gate.names_out, rows.reader.expert.names_out)
+                reader = model._check_rows(data.X, data.y, data.weight, **data.beside).reader
+            seen[reads] = reader.gate.names_out, reader.expert.names_out
         out.append(seen[reads])
     return out
 
 
-def make_splits(cv: Any, data: Data, seed: int) -> Splits:
-    """Return the folds as lists of row numbers.
+def make_splits(estimator: Any, cv: Any, data: Data, seed: int) -> Splits:
+    """Return the folds as lists of row numbers; those of a classifier hold every class in proportion.
 
     Parameters
     ----------
@@ -111,7 +111,8 @@ def make_splits(cv: Any, data: Data, seed: int) -> Splits:
     n = _num_samples(data.X)
     try:
         number = FOLDS if cv is None else cv
-        splitter = KFold(number, shuffle=True, random_state=seed) if isinstance(number, int) else cv
+        folds = StratifiedKFold if is_classifier(estimator) else KFold
+        splitter = folds(number, shuffle=True, random_state=seed) if isinstance(number, int) else cv
         splits = [(np.asarray(a), np.asarray(b)) for a, b in check_cv(splitter).split(np.zeros((n, 1)), data.y)]
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"cv={cv!r} cannot split {n} rows: {error}") from error

@@ -20,7 +20,13 @@ from classicmoe.exceptions import (
 )
 from classicmoe.selection.by_slope import heuristic_of_rows, not_counted, refuse_before_fitting, with_slope
 from classicmoe.selection.choice import choose, why_not
-from classicmoe.selection.comparable import refuse_different_rows, refuse_different_settings
+from classicmoe.selection.comparable import (
+    refuse_class_weights,
+    refuse_different_columns,
+    refuse_different_measures,
+    refuse_different_rows,
+    refuse_different_settings,
+)
 from classicmoe.selection.families import families
 from classicmoe.selection.fingerprint import fingerprint_data, fingerprint_model
 from classicmoe.selection.grid import FOR_SLOPE, expand, grid_seed
@@ -96,12 +102,16 @@ class Search:
             estimator, FOR_SLOPE if param_grid is None and criterion == "slope" else param_grid, seed
         )
         models, names = [c.estimator for c in self.candidates], [c.name for c in self.candidates]
-        if criterion != "cv":  # held-out log p(y | x) is the same thing for all
+        refuse_different_measures(models, names)
+        if criterion != "cv":  # else held-out log p(y | x) is the same thing for all
             refuse_different_settings(models, names)
+            refuse_class_weights(models, names, criterion)
         if criterion == "slope":
             refuse_before_fitting(models, names, contrast)
         columns = check_rows(self.candidates, data)
-        self._splits = make_splits(cv, data, seed) if criterion == "cv" or cv is not None else None
+        if criterion != "cv":
+            refuse_different_columns(models, names, [gate for gate, _ in columns])
+        self._splits = make_splits(estimator, cv, data, seed) if criterion == "cv" or cv is not None else None
         self._memory = None if state is None else self._resume(state, seed)
         self._growth = Growth(self.candidates, columns, self.trials, data, self._memory)
         self._growth.recall()

@@ -12,7 +12,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from classicmoe.exceptions import ConfigurationError, NoAdmissibleModelError, NotComparableError, TooFewModelsError
-from classicmoe.models._base import BaseMoERegressor
+from classicmoe.models._estimator import MixtureOfExperts
 from classicmoe.models.regressor import MoERegressor
 from classicmoe.models.tables import Summary
 from classicmoe.selection.best import BestModel
@@ -46,7 +46,8 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         For ``criterion="slope"``: minus the log-likelihood of y given x, or of x and y (Gaussian gates only).
     cv : int, splitter or iterable of (train, test), optional
         Folds. Given with another criterion, the held-out score stands beside it. An integer (``criterion="cv"``
-        alone: 5) shuffles the rows; for grouped rows pass ``list(GroupKFold().split(X, y, groups))``.
+        alone: 5) shuffles the rows, those of every class for itself; for grouped rows pass
+        ``list(GroupKFold().split(X, y, groups))``.
     n_jobs : int, optional
         Number of processes; the table and the models do not depend on it. They take some seconds to start. None: one
         model after the other, here.
@@ -86,6 +87,8 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
     interrupted_ : bool
         Whether the grid was left early (Ctrl-C); the other attributes are then of the models that had ended.
     n_features_in_, feature_names_in_ : int, ndarray
+    classes_ : ndarray of shape (C,)
+        The labels, of classifiers only.
 
     Notes
     -----
@@ -103,8 +106,10 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
     gate is linear regression, and C counts the parameters of that; ``n_parameters`` and other criteria are of x and y.
 
     **Comparable or not.** The rows are fixed and checked before the first fit; missing values are an error even where
-    only some models use the column. Models with joint and conditional likelihoods, or with different
-    ``weight_type``, or on different rows are not ranked: NotComparableError says why.
+    only some models use the column. Models with joint and conditional likelihoods, with joint likelihoods of different
+    columns, with different ``weight_type`` or on different rows are not ranked: NotComparableError says why. Nor are
+    probabilities of counts and densities, by any criterion: log p depends on the unit of y for one and not for the
+    other. Under ``class_weight`` there are no criteria; ``"cv"`` works.
 
     **A collection.** When the independent starts of all models have ended, every model whose sibling with one expert
     fewer (all other arguments equal) is in the grid is started again from that sibling's best solution, in ascending
@@ -165,11 +170,11 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
 
     def _inner(self) -> Any:
         estimator = MoERegressor() if self.estimator is None else self.estimator
-        if not isinstance(estimator, BaseMoERegressor):
+        if not isinstance(estimator, MixtureOfExperts):
             raise ConfigurationError(
-                f"estimator must be a mixture of experts such as MoERegressor(), not {estimator!r}. To prepare "
-                "columns, put the selector at the end of a pipeline, or pass a transformer as gate_features and "
-                "expert_features."
+                "estimator must be a mixture of experts such as MoERegressor() or MoEClassifier(), not "
+                f"{estimator!r}. To prepare columns, put the selector at the end of a pipeline, or pass a transformer "
+                "as gate_features and expert_features."
             )
         return estimator
 
@@ -256,8 +261,9 @@ class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):
         self.best_estimator_ = search.trials[best].model
         self.best_score_ = float(self.results_[self.criterion].iloc[self.best_index_])
         self.n_features_in_ = self.best_estimator_.n_features_in_
-        if hasattr(self.best_estimator_, "feature_names_in_"):
-            self.feature_names_in_ = self.best_estimator_.feature_names_in_
+        for name in ("feature_names_in_", "classes_"):
+            if hasattr(self.best_estimator_, name):
+                setattr(self, name, getattr(self.best_estimator_, name))
         return best
 
     def summary(self, warnings: bool = True) -> Summary:

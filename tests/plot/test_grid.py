@@ -74,7 +74,7 @@ def test_the_best_of_several_models_in_a_cell_and_other_arguments():
     assert display.levels == ["2", "10"] and display.chosen == (1, 1)
     assert display.ax_.get_ylabel() == "degree"
     partly = both.assign(gate=both["gate"].fillna("softmax"))
-    partly.insert(1, "gate", partly.pop("gate"))
+    partly.insert(2, "gate", partly.pop("gate"))
     with pytest.raises(ColumnError, match="by= must name one of the arguments that vary: 'expert_features', 'gate'"):
         GridDisplay.from_results(partly)
     with pytest.raises(ColumnError, match="nothing but the number of experts; use SelectionDisplay"):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from classicmoe import MoERegressor, MoESelector, load
+from classicmoe import GaussianGatedMoERegressor, MoEClassifier, MoERegressor, MoESelector, load
 from classicmoe.exceptions import ConfigurationError, NotComparableError
+from classicmoe.experts import GammaExpert, GaussianExpert, HurdleExpert, LogNormalExpert, PointMass
 from classicmoe.gates import SoftmaxGate
 from classicmoe.selection import compare
 
@@ -103,3 +104,75 @@ def test_compare_refuses_a_transformed_response_without_a_name(ethanol):
     plain, logged = (MoERegressor(1).fit(X, values) for values in (y, np.log(y)))
     with pytest.raises(NotComparableError, match="not the same numbers"):
         compare([plain, logged])
+
+
+@pytest.mark.parametrize("criterion", ["bic", "cv"])
+@pytest.mark.parametrize(
+    ("families", "match"),
+    [
+        (["poisson", "gaussian"], "expert='poisson': probabilities; .*expert='gaussian': a density"),
+        (["negative_binomial", "log_normal"], "log p|probability has no unit"),
+        ([[GaussianExpert()], [PointMass(2.0)]], "a density; .*: probabilities"),
+        (["gamma", "hurdle_gamma"], "a density; .*a density, and probabilities at 0"),
+    ],
+)
+def test_probabilities_and_densities_are_not_ranked_by_any_criterion(families, match, criterion):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 1)), 1.0 + rng.poisson(3.0, 40)
+    told = []
+    selector = MoESelector(MoERegressor(1), {"expert": families}, criterion, callback=lambda *call: told.append(call))
+    with pytest.raises(NotComparableError, match=match):
+        selector.fit(X, y)
+    assert told == []
+
+
+def test_which_is_larger_depends_on_the_unit_for_densities_only():
+    """Why: counts told in dozens make a density twelve times higher, and their probabilities stay what they are."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 1))
+    y = rng.poisson(40.0, 200).astype(float)
+    plain, dozens = (MoERegressor(1).fit(X, values) for values in (y, y / 12.0))
+    counts = MoERegressor(1, expert="poisson").fit(X, y)
+    assert dozens.log_likelihood_ == pytest.approx(plain.log_likelihood_ + 200 * np.log(12.0), abs=1e-6)
+    assert abs(plain.log_likelihood_ - counts.log_likelihood_) < 100.0
+    assert dozens.log_likelihood_ > counts.log_likelihood_ + 100.0
+    with pytest.raises(NotComparableError, match="model 0: a density; model 1: probabilities"):
+        compare([plain, counts])
+
+
+def test_families_of_one_measure_are_ranked():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 1))
+    y = rng.poisson(np.exp(1.0 + 0.3 * X[:, 0])).astype(float)
+    counts = ["poisson", "zero_inflated_poisson", "hurdle_poisson"]
+    table = MoESelector(MoERegressor(1), {"expert": counts}).fit(X, y).results_
+    assert table["verdict"].tolist() == ["OK"] * 3 and np.isfinite(table["bic"]).all()
+    amounts = np.where(rng.random(120) < 0.3, 0.0, rng.gamma(3.0, 1.0, 120))
+    mixed = [HurdleExpert(GammaExpert()), HurdleExpert(LogNormalExpert())]
+    assert MoESelector(MoERegressor(1), {"expert": mixed}).fit(X, amounts).results_["bic"].is_unique
+
+
+def test_joint_likelihoods_of_different_columns_are_refused_but_for_held_out_scores(ethanol, ethanol_frame):
+    X, y = ethanol
+    grid = {"expert_features": [[0], [0, 1]]}
+    estimator = GaussianGatedMoERegressor(1, random_state=0)
+    with pytest.raises(NotComparableError, match="densities of x and y, and they describe different columns of x"):
+        MoESelector(estimator, grid).fit(X, y)
+    with pytest.raises(NotComparableError, match=r"gate_features='\[0\]': x0; .*different columns of x"):
+        MoESelector(MoERegressor(1, gate="gaussian"), {"gate_features": [[0], [0, 1]]}).fit(X, y)
+    assert np.isfinite(MoESelector(estimator, grid, "cv", cv=3).fit(X, y).results_["cv"]).all()
+    with pytest.raises(NotComparableError, match="different columns of x"):
+        compare([estimator.fit(X[:, :1], y), GaussianGatedMoERegressor(1, random_state=0).fit(X, y)])
+
+
+def test_compare_takes_classifiers_of_the_same_labels(ethanol):
+    X, y = ethanol
+    labels = np.where(y > np.median(y), "high", "low")
+    one, other = (MoEClassifier(1, expert_features=columns).fit(X, labels) for columns in ([0], [0, 1]))
+    assert compare([one, other])["n_parameters"].tolist() == [2, 3]
+    with pytest.raises(NotComparableError, match="model 0: high, low; model 1: 0, 1"):
+        compare([one, MoEClassifier(1).fit(X, (y > np.median(y)).astype(int))])
+    with pytest.raises(NotComparableError, match=r"a density; .*probabilities"):
+        compare([MoERegressor(1).fit(X, y / y.std() - y.mean() / y.std()), one])
+    weighted = MoEClassifier(1, class_weight={"high": 2.0}).fit(X, labels)
+    assert np.isnan(compare([one, weighted])["bic"]).tolist() == [False, True]
