@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from classicmoe.models.classifier import MoEClassifier
     from classicmoe.models.cross_validation import cross_val_gate
     from classicmoe.models.gaussian_gated import GaussianGatedMoERegressor
+    from classicmoe.models.observed import observed
     from classicmoe.models.regressor import MoERegressor
     from classicmoe.persistence import load
     from classicmoe.selection.selector import MoESelector
@@ -33,6 +34,7 @@ __all__ = [
     "load",
     "load_dataset",
     "metrics",
+    "observed",
     "plot",
     "selection",
     "warmup",
@@ -47,6 +49,7 @@ _HOMES = {
     "cross_val_gate": "classicmoe.models.cross_validation",
     "load": "classicmoe.persistence",
     "load_dataset": "classicmoe.datasets",
+    "observed": "classicmoe.models.observed",
     "warmup": "classicmoe.em.warmup",
 }
 

@@ -73,9 +73,10 @@ class Ground(NamedTuple):
     ``gate_gram`` (p_gate, p_gate), ``expert_gram`` (p_expert, p_expert), ``expert_cross`` (q, p_expert) and
     ``response_gram`` (q, q) are weighted cross products of the scaled columns and responses; the last is None for
     experts that only ask for its diagonal ``response_squares`` (q,). ``response_weight`` (q,) is the weight of the
-    rows in which the output is not missing. ``floor`` is the lowest variance an expert may have, in units of the
-    (standardised) response. ``response_mean`` (q,) and ``response_variance`` (q,) are those of the response in the
-    engine's units; where rows have exposures the mean is total response over total exposure. ``unit`` is its typical
+    rows in which the output has a density: it is neither missing nor known up to an interval only. ``floor`` is the
+    lowest variance an expert may have, in units of the (standardised) response. ``response_mean`` (q,) and
+    ``response_variance`` (q,) are those of the response in the engine's units; where rows have exposures the mean is
+    total response over total exposure. ``unit`` is its typical
     deviation: 1 where the engine scales it.
     """
 
@@ -103,6 +104,9 @@ class Block(Protocol):
     weight: Array  # (m,)
     offset: Array | None  # (m,), added to every expert's linear predictor
     exposure: Array | None  # (m,)
+    bounds: Array | None  # (2, m): lower < y <= upper, equal where y is exact
+    window: Array | None  # (2, m): only rows with lower < y <= upper were seen
+    outside: bool  # of y is known that it was not in the window, and nothing else
 
     def scratch(self, name: str, rows: int) -> Array:
         """Return a reusable (rows, m) array."""

@@ -151,6 +151,9 @@ def inverted(excess: Callable[[Index, Array], tuple[Array, Array]], lower: Array
 
 def regularised_beta(a: Array, b: Array, x: Array, rest: Array) -> Array:
     """Return the regularised incomplete beta function I_x(a, b), given ``rest`` = 1 - x without cancellation."""
+    a, b, x, rest = np.broadcast_arrays(a, b, x, rest)
     small = x <= rest
-    direct = betainc(a, b, np.where(small, x, 0.5))
-    return np.where(small, direct, betaincc(b, a, np.where(small, 0.5, rest)))
+    out = np.empty(small.shape)
+    betainc(a, b, x, where=small, out=out)
+    betaincc(b, a, rest, where=~small, out=out)
+    return out

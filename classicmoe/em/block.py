@@ -30,6 +30,8 @@ class RowBlock:
         self._views: dict[str, Array] = {}
         self._done: dict[str, tuple[Parameters, Any]] = {}
         self._prepared: dict[str, tuple[Parameters, Any]] = {}
+        self._unseen: RowBlock | None = None
+        self.outside = False
         self.m = 0
 
     def load(self, chunk: Chunk) -> RowBlock:
@@ -54,7 +56,33 @@ class RowBlock:
             self.y[:, empty] = 1.0  # every family has it in its support
         self.offset = self._beside("offset", chunk.offset, empty, 0.0)
         self.exposure = self._beside("exposure", chunk.exposure, empty, 1.0)
+        self.bounds = self._ends("bounds", chunk.bounds, empty, (1.0, 1.0))
+        self.window = self._ends("window", chunk.window, empty, (-np.inf, np.inf))
         return self
+
+    def _ends(
+        self, name: str, ends: Array | None, empty: np.ndarray | None, harmless: tuple[float, float]
+    ) -> Array | None:
+        if ends is None:
+            return None
+        out = self.scratch(name, 2)
+        np.multiply(ends.T - self._response.center, self._per_unit, out=out)
+        if empty is not None:
+            out[:, empty] = np.array(harmless)[:, None]
+        return out
+
+    def unseen(self) -> RowBlock:
+        """Return a block of rows with the same columns whose responses were outside the window; weights to be set."""
+        if self._unseen is None:
+            self._unseen = RowBlock(self._gate.design, self._expert.design, self._response, self._rows)
+        other = self._unseen
+        other.m, other.weight, other.outside = self.m, self.weight, True
+        other._views.clear()
+        other._done.clear()
+        other.stacked, other.y = self.stacked, self.y
+        other.expert_columns, other.gate_columns = self.expert_columns, self.gate_columns
+        other.offset, other.exposure, other.bounds, other.window = self.offset, self.exposure, None, self.window
+        return other
 
     def _beside(self, name: str, values: Array | None, empty: np.ndarray | None, harmless: float) -> Array | None:
         if values is None:

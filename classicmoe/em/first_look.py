@@ -37,7 +37,7 @@ def first_look(source: Source) -> Moments:
     DataError
         If values are so large that their squares overflow.
     """
-    rows, weight, exposure = 0, 0.0, 0.0
+    rows, weight, exposure, unsharp = 0, 0.0, 0.0, 0.0
     origin: list[Array] = []
     first: list[Array] = []
     second: list[Array] = []
@@ -70,6 +70,7 @@ def first_look(source: Source) -> Moments:
             rows += int(np.count_nonzero(w))
             exposure += float(w.sum() if chunk.exposure is None else w @ np.where(empty, 0.0, chunk.exposure))
             weight += float(w.sum())
+            unsharp += 0.0 if chunk.bounds is None else float(w @ (chunk.bounds[:, 0] < chunk.bounds[:, 1]))
     if not all(np.isfinite(t).all() for t in second):
         raise DataError("Some values are so large that their squares overflow; rescale the columns or y.")
     origin[-1] = np.nan_to_num(origin[-1])
@@ -83,9 +84,8 @@ def first_look(source: Source) -> Moments:
         means.append(o + mean)
         scales.append(np.sqrt(np.where(variance > noise, variance, 0.0)))
     response = Response(means[-1], np.where(scales[-1] > 0, scales[-1], 1.0))
-    return Moments(
-        rows, weight, tuple(means[:-1]), tuple(scales[:-1]), response, weight - missing, exposure / weight, response
-    )
+    dense = weight - missing - unsharp
+    return Moments(rows, weight, tuple(means[:-1]), tuple(scales[:-1]), response, dense, exposure / weight, response)
 
 
 def _add_first_seen(origin: Array, y: Array, weight: Array) -> None:

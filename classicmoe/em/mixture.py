@@ -65,7 +65,7 @@ class Mixture(NamedTuple):
         log_gate = self.gate.log_prob(params.gate, block)
         if not self.gate.joint:
             return log_gate, np.zeros(block.weight.shape)
-        log_x = _log_sum_exp(log_gate)
+        log_x = log_sum_exp(log_gate)
         given = log_gate - np.where(np.isneginf(log_x), 0.0, log_x)
         given[:, np.isneginf(log_x)] = -np.log(len(given))  # beyond all densities: x says nothing
         return given, log_x
@@ -79,7 +79,7 @@ class Mixture(NamedTuple):
             _, _, top, log_total = self.e_step(params, block)
             return top + log_total, np.zeros(block.weight.shape)
         log_gate, log_x = self.gate_given_x(params, block)
-        return _log_sum_exp(log_gate + self.expert.log_density(params.expert, block)), log_x
+        return log_sum_exp(log_gate + self.expert.log_density(params.expert, block)), log_x
 
     def statistics(self, params: MixtureParameters, block: Block, given: Array | None = None) -> MixtureStatistics:
         """Return the additive statistics of a block; ``given`` responsibilities replace those of the E-step."""
@@ -139,7 +139,7 @@ class Mixture(NamedTuple):
         return MixtureParameters(self.gate.permute(params.gate, order), self.expert.permute(params.expert, order))
 
 
-def _log_sum_exp(values: Array) -> Array:
+def log_sum_exp(values: Array) -> Array:
     """Return the logarithm of the sum over experts (first axis) of exp(values)."""
     top = values.max(axis=0)
     shift = np.where(np.isneginf(top), 0.0, top)

@@ -45,7 +45,7 @@ def draw_sample(source: Source, survey: Survey, family: Family, size: int | None
     there: list[bool] = []
     for task in source.tasks():
         for chunk in task:
-            beside = [None if part is None else part[:, None] for part in chunk[3:]]
+            beside = [None if part is None else part.reshape(len(part), -1) for part in chunk[3:]]
             parts = [*chunk.tables, chunk.y, *(part for part in beside if part is not None)]
             widths, there = [part.shape[1] for part in parts], [part is not None for part in beside]
             weight = np.ones(len(chunk.y)) if chunk.weight is None else np.asarray(chunk.weight, float)
@@ -57,9 +57,10 @@ def draw_sample(source: Source, survey: Survey, family: Family, size: int | None
     if distinct > len(rows):
         weight *= survey.ground.weight / weight.sum()
     split = [np.ascontiguousarray(part) for part in np.split(rows, np.cumsum(widths[:-1]), axis=1)]
-    exposure, offset = (split.pop()[:, 0] if is_there else None for is_there in there[::-1])
+    window, bounds, exposure, offset = (split.pop() if is_there else None for is_there in there[::-1])
     *tables, y = split
-    merged = ArraySource(tuple(tables), y, weight, source.chunk_rows, offset, exposure)
+    offset, exposure = (None if part is None else part[:, 0] for part in (offset, exposure))
+    merged = ArraySource(tuple(tables), y, weight, source.chunk_rows, offset, exposure, bounds, window)
     block = RowBlock(survey.gate_design, survey.expert_design, survey.response, len(rows))
     block.load(merged.all)
     response = family.working(np.nan_to_num(block.y, nan=0.0))

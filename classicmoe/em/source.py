@@ -19,10 +19,12 @@ TASKS = 64  # an array is cut into about this many tasks at most; enough for any
 
 
 class Chunk(NamedTuple):
-    """Rows as they lie: tables (m, d) of any float type, responses (m, q) and, each (m,) or None, what else rows have.
+    """Rows as they lie: tables (m, d) of any float type, responses (m, q) and, each or None, what else rows have.
 
-    ``weight`` counts the row; ``offset`` is added to every expert's linear predictor; ``exposure`` is what a count
-    grew on (its expectation is proportional to it) or, for binomial experts, the number of trials.
+    ``weight`` (m,) counts the row; ``offset`` (m,) is added to every expert's linear predictor; ``exposure`` (m,) is
+    what a count grew on (its expectation is proportional to it) or, for binomial experts, the number of trials.
+    ``bounds`` (m, 2) say between what the response lies, lower < y <= upper, where it is not known exactly (both equal
+    where it is; y is then some value in between); ``window`` (m, 2) between what it had to lie to become a row.
     """
 
     tables: tuple[Array, ...]
@@ -30,6 +32,13 @@ class Chunk(NamedTuple):
     weight: Array | None = None
     offset: Array | None = None
     exposure: Array | None = None
+    bounds: Array | None = None
+    window: Array | None = None
+
+    @property
+    def partly_known(self) -> bool:
+        """Whether responses are intervals or could not have been seen everywhere."""
+        return self.bounds is not None or self.window is not None
 
     def map(self, change: Callable[[Array], Array]) -> Chunk:
         """Return the chunk with every array changed."""
@@ -58,8 +67,10 @@ class ArraySource:
         chunk_rows: int = CHUNK,
         offset: Array | None = None,
         exposure: Array | None = None,
+        bounds: Array | None = None,
+        window: Array | None = None,
     ):
-        self.all = Chunk(tables, y if y.ndim == 2 else y[:, None], weight, offset, exposure)
+        self.all = Chunk(tables, y if y.ndim == 2 else y[:, None], weight, offset, exposure, bounds, window)
         self.tables, self.y, self.weight = self.all[:3]
         self.n_rows = len(self.y)
         self.chunk_rows = min(chunk_rows, max(1, self.n_rows))
@@ -164,7 +175,7 @@ def _join(chunks: list[Chunk]) -> Chunk:
     tables = tuple(np.concatenate(parts) for parts in zip(*(c.tables for c in chunks), strict=True))
     y = np.concatenate([c.y for c in chunks])
     beside: list[Array | None] = []
-    for parts, absent in zip(zip(*(c[2:] for c in chunks), strict=True), (1.0, 0.0, 1.0), strict=True):
+    for parts, absent in zip(zip(*(c[2:5] for c in chunks), strict=True), (1.0, 0.0, 1.0), strict=True):
         if all(part is None for part in parts):
             beside.append(None)
             continue

@@ -72,6 +72,9 @@ class DispersedExpert(ScoredExpert):
             alive = np.ones_like(alive)
         return np.where(alive, self.log_precision(np.maximum(mean, TINY)), params.more[:, 0])[:, None]
 
+    def _within(self, more: Array) -> Array:
+        return np.clip(more, LOWEST, HIGHEST)
+
     def named_more(self, params: LinearParameters) -> dict[str, Array]:
         """Return the dispersions, the inverse precisions."""
         return {"expert_scale_": np.exp(-params.more[:, 0])}

@@ -139,12 +139,24 @@ class LinearFamily(ABC):
     # -- free coordinates -------------------------------------------------------------------------------------------
 
     def _share(self, more: Array, is_score: bool) -> Array:
-        """Turn (K, s) further parameters, or derivatives in them, into free coordinates."""
-        parts = []
+        """Turn (..., K, s) further parameters, or derivatives in them, into free coordinates (..., n)."""
+        parts = [np.zeros((*more.shape[:-2], 0))]
         for j, shared in enumerate(self.shared):
-            column = more[:, j]
-            parts.append((column.sum(keepdims=True) if is_score else column[:1]) if shared else column)
-        return np.concatenate(parts) if parts else np.zeros(0)
+            column = more[..., j]
+            parts.append((column.sum(axis=-1, keepdims=True) if is_score else column[..., :1]) if shared else column)
+        return np.concatenate(parts, axis=-1)
+
+    def pack_slopes(self, by_coef: Array, by_more: Array) -> Array:
+        """Return derivatives in coefficients (..., K, p) and further parameters (..., K, s) in packed order."""
+        return np.concatenate([by_coef.reshape(*by_coef.shape[:-2], -1), self._share(by_more, True)], axis=-1)
+
+    def as_line(self, params: LinearParameters) -> LinearParameters:
+        """Return coefficients and all further parameters: what :class:`PartlyKnown` moves."""
+        return params
+
+    def from_line(self, line: LinearParameters, like: LinearParameters, floor: float = 0.0) -> LinearParameters:
+        """Invert :meth:`as_line`, with further parameters inside their bounds and variances above the floor."""
+        return line._replace(more=self._within(line.more))
 
     def n_free(self, params: LinearParameters) -> int:
         """Return K p plus the free further parameters."""

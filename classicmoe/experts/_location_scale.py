@@ -52,6 +52,13 @@ class LocationScaleFamily(LinearFamily):
         """Return which scales are at the floor."""
         return np.asarray(np.exp(2.0 * params.more[:, 0]) <= 1.0001 * ground.floor)
 
+    def from_line(self, line: LinearParameters, like: LinearParameters, floor: float = 0.0) -> LinearParameters:
+        """Return parameters whose scales are not below the floor."""
+        more = self._within(line.more).copy()
+        if floor > 0.0:
+            more[:, 0] = np.maximum(more[:, 0], 0.5 * np.log(floor))
+        return line._replace(more=more)
+
     def mean_of(self, predictor: Array, more: Array, exposure: Array | None) -> Array:
         """Return the location."""
         return predictor

@@ -76,17 +76,16 @@ class ScoredExpert(LinearFamily):
     def score(self, params: LinearParameters, statistics: LinearStatistics) -> Array:
         """Return the derivative of the penalised log-likelihood in the packed parameters."""
         gradient = statistics.gradient - self.ridge * (params.coef @ slopes_only(params.coef.shape[1]))
-        return np.concatenate([gradient.ravel(), self._share(statistics.more[:, : self.n_more], True)])
+        return self.pack_slopes(gradient, statistics.more[:, : self.n_more])
 
     def scores(self, params: LinearParameters, block: Block, resp: Array) -> Array:
         """Return each row's derivatives, (m, n_free)."""
         slope, _ = self.derivatives(params, block)
-        by_coef = ((resp * slope)[:, None] * block.expert_columns[None]).reshape(-1, block.weight.size).T
-        rows = self.more_rows(params, block)[: self.n_more]
-        if not rows:
-            return by_coef
-        by_more = np.stack([(resp * row).T for row in rows], axis=2)  # (m, K, s)
-        return np.hstack([by_coef, np.array([self._share(row, True) for row in by_more])])
+        by_coef = (resp * slope).T[..., None] * block.expert_columns.T[:, None]  # (m, K, p)
+        by_more = np.zeros((*by_coef.shape[:2], self.n_more))
+        for j, row in enumerate(self.more_rows(params, block)[: self.n_more]):
+            by_more[..., j] = (resp * row).T
+        return self.pack_slopes(by_coef, by_more)
 
 
 def slopes_only(width: int) -> Array:

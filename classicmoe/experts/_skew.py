@@ -143,8 +143,7 @@ class SkewExpert(LocationScaleFamily):
         """Return the derivatives in coefficients and further parameters."""
         variance, psi = np.exp(2.0 * params.more[:, :1]), params.more[:, 1:2]
         by_coef = (statistics.gradient - psi * statistics.cross) / variance
-        more = self._slopes(params, statistics.more, statistics.mass)
-        return np.concatenate([by_coef.ravel(), self._share(more, True)])
+        return self.pack_slopes(by_coef, self._slopes(params, statistics.more, statistics.mass))
 
     def scores(self, params: LinearParameters, block: Block, resp: Array) -> Array:
         """Return each row's derivatives, (m, n_free)."""
@@ -152,12 +151,11 @@ class SkewExpert(LocationScaleFamily):
         residual = self.residual(params, block)
         variance, psi = np.exp(2.0 * params.more[:, :1]), params.more[:, 1:2]
         slope = resp * (weight * residual - psi * first) / variance
-        by_coef = (slope[:, None] * block.expert_columns[None]).reshape(-1, block.weight.size).T
+        by_coef = slope.T[..., None] * block.expert_columns.T[:, None]  # (m, K, p)
         freedom = self.freedom_rows(params, block)[:1] or [np.zeros_like(resp)]
         rows = [second, first * residual, weight * np.square(residual), *freedom]
         sums = np.stack([(resp * row).T for row in rows], axis=2)  # (m, K, 4)
-        more = self._slopes(params, sums, resp.T)
-        return np.hstack([by_coef, np.array([self._share(row, True) for row in more])])
+        return self.pack_slopes(by_coef, self._slopes(params, sums, resp.T))
 
     def spread(self, params: LinearParameters) -> Array:
         """Return sigma."""

@@ -18,6 +18,7 @@ class WithResponse:
         self.gate_columns, self.expert_columns = block.gate_columns, block.expert_columns
         self.stacked, self.weight = block.stacked, block.weight
         self.offset, self.exposure = block.offset, block.exposure
+        self.bounds, self.window, self.outside = block.bounds, block.window, block.outside
         self.y = y
 
     def scratch(self, name: str, rows: int) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.contracts import Array, Block, Design, Expert, Ground, Measure, Response, Scaling, Step
+from classicmoe.experts._linear import LinearParameters
 from classicmoe.experts._support import Misfit
 
 FURTHEST = 18.0  # log-odds of a zero: between 1e-8 and 1 - 1e-8
@@ -132,6 +133,35 @@ class ZeroMixture:
         """Invert :meth:`pack`."""
         k = len(like.log_odds)
         return ZeroParameters(np.clip(vector[:k], -FURTHEST, FURTHEST), self.family.unpack(vector[k:], like.base))
+
+    @property
+    def shared(self) -> tuple[bool, ...]:
+        """Which further parameters all experts share; never the probability of a zero, the last of them."""
+        base: Any = self.family
+        return (*base.shared, False)
+
+    @property
+    def ridge(self) -> float:
+        """The base family's ridge."""
+        base: Any = self.family
+        return float(base.ridge)
+
+    def as_line(self, params: ZeroParameters) -> LinearParameters:
+        """Return the base family's coefficients and further parameters, the log-odds last."""
+        base: Any = self.family
+        line = base.as_line(params.base)
+        return LinearParameters(line.coef, np.column_stack([line.more, params.log_odds]))
+
+    def from_line(self, line: LinearParameters, like: ZeroParameters, floor: float = 0.0) -> ZeroParameters:
+        """Invert :meth:`as_line`."""
+        base: Any = self.family
+        inner = base.from_line(LinearParameters(line.coef, line.more[:, :-1]), like.base, floor)
+        return ZeroParameters(np.clip(line.more[:, -1], -FURTHEST, FURTHEST), inner)
+
+    def pack_slopes(self, by_coef: Array, by_more: Array) -> Array:
+        """Return derivatives in packed order: the log-odds come first."""
+        base: Any = self.family
+        return np.concatenate([by_more[..., -1], base.pack_slopes(by_coef, by_more[..., :-1])], axis=-1)
 
     def permute(self, params: ZeroParameters, order: NDArray[np.intp]) -> ZeroParameters:
         """Return the parameters with experts in another order."""

@@ -18,8 +18,9 @@ from sklearn.base import BaseEstimator
 from classicmoe.contracts import Array
 from classicmoe.covariances import Dense, Diagonal
 from classicmoe.covariances.linear import GaussianParameters, LinearGaussian
-from classicmoe.covariances.sharing import Scale
+from classicmoe.covariances.sharing import Scale, share_free
 from classicmoe.distributions.gaussian import GaussianComponents, JointGaussianComponents
+from classicmoe.experts._linear import LinearParameters
 
 ATTRIBUTES = ("expert_coef_", "expert_intercept_", "expert_scale_", "expert_covariances_")
 Structure = Literal["full", "diag", "spherical"]
@@ -48,6 +49,7 @@ class GaussianExpert(LinearGaussian, BaseEstimator):
     """
 
     name = "gaussian"
+    ridge: ClassVar[float] = 0.0
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"scale": get_args(Scale), "covariance": get_args(Structure)}
 
     def __init__(self, scale: Scale = "own", covariance: Structure = "full"):
@@ -83,6 +85,25 @@ class GaussianExpert(LinearGaussian, BaseEstimator):
             slopes, intercept = slopes[:, None, :], intercept[:, None]
         coef = np.concatenate([intercept[..., None], slopes], axis=-1)
         return GaussianParameters(coef, self.structure.from_dense(attributes["expert_covariances_"]))
+
+    @property
+    def shared(self) -> tuple[bool, ...]:
+        """Whether the experts share their one standard deviation."""
+        return (self.scale == "shared",)
+
+    def as_line(self, params: GaussianParameters) -> LinearParameters:
+        """Return coefficients (K, p) and log standard deviations (K, 1) of one output."""
+        return LinearParameters(params.coef[:, 0], 0.5 * np.log(self.structure.variances(params.noise)))
+
+    def from_line(self, line: LinearParameters, like: GaussianParameters, floor: float = 0.0) -> GaussianParameters:
+        """Invert :meth:`as_line`, with variances above the floor."""
+        variance = np.maximum(np.exp(2.0 * np.clip(line.more, -40.0, 40.0)), floor)
+        return GaussianParameters(line.coef[:, None], self.structure.from_dense(variance[..., None]))
+
+    def pack_slopes(self, by_coef: Array, by_more: Array) -> Array:
+        """Return derivatives in coefficients (..., K, p) and log standard deviations (..., K, 1) in packed order."""
+        by_scale = share_free(by_more, self.scale, True)
+        return np.concatenate([by_coef.reshape(*by_coef.shape[:-2], -1), by_scale], axis=-1)
 
     def shapes(self, n_experts: int, n_outputs: int, n_columns: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the fitted attributes."""

@@ -88,7 +88,9 @@ class HurdleExpert(ZeroMixture, BaseEstimator):
         if not self._counts:
             return np.zeros((len(params.log_odds), len(block.weight)))
         at_zero = np.minimum(self.family.log_density(params.base, self._at_zero(block)), -1e-300)
-        return np.asarray(np.where(at_zero > -0.7, np.log(-np.expm1(at_zero)), np.log1p(-np.exp(at_zero))))
+        # Both branches are computed: where zeros are nearly certain the second must not see them.
+        rare = np.log1p(-np.exp(np.minimum(at_zero, -0.5)))
+        return np.asarray(np.where(at_zero > -0.7, np.log(-np.expm1(at_zero)), rare))
 
     def log_density(self, params: ZeroParameters, block: Block) -> Array:
         """Return the log-densities, (K, m)."""

@@ -132,6 +132,9 @@ class MixedExpert(BaseEstimator):
             if atoms and expert.measure == "lebesgue":
                 outside |= np.isin(y, atoms)
             out.append(outside)
+        if block.bounds is not None or block.outside:
+            exact = np.zeros(len(y), dtype=bool) if block.bounds is None else ~(block.bounds[0] < block.bounds[1])
+            out = [outside & exact for outside in out]  # an interval may reach into the support
         return out
 
     def _blocks(self, params: MixedParameters, block: Block) -> list[Any]:
@@ -163,6 +166,10 @@ class MixedExpert(BaseEstimator):
     def _stacked(self, method: str, params: MixedParameters, block: Block) -> Array:
         own = self._blocks(params, block)
         return np.concatenate([getattr(e, method)(p, b) for (e, p), b in zip(self._each(params), own, strict=True)])
+
+    def log_seen(self, params: MixedParameters, block: Block) -> Array:
+        """Return the log-probabilities of the rows' windows, (K, m)."""
+        return self._stacked("log_seen", params, block)
 
     def location(self, params: MixedParameters, block: Block) -> Array:
         """Return locations, (K, 1, m)."""

@@ -59,6 +59,9 @@ class _ColumnsAsResponse:
         self.weight = block.weight
         self.offset: Array | None = None
         self.exposure: Array | None = None
+        self.bounds: Array | None = None
+        self.window: Array | None = None
+        self.outside = False
 
     def scratch(self, name: str, rows: int) -> Array:
         return self._block.scratch("gate " + name, rows)

@@ -9,8 +9,10 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from classicmoe.contracts import Array
+from classicmoe.exceptions import ConfigurationError
 from classicmoe.models._estimator import MixtureOfExperts
 from classicmoe.models.beside import Beside
+from classicmoe.models.observed import is_observed
 from classicmoe.predictive import MixtureDistribution
 
 
@@ -63,4 +65,9 @@ class BaseMoERegressor(RegressorMixin, MixtureOfExperts):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, *, exposure: Any = None, offset: Any = None) -> float:
         """Return R^2 of the predicted means; ``classicmoe.metrics.log_score`` is the scorer that chooses models."""
+        if is_observed(y):
+            raise ConfigurationError(
+                "R^2 compares with exact responses, and these are intervals or truncated: use "
+                "scoring=classicmoe.metrics.log_score or score_samples."
+            )
         return float(r2_score(y, self.predict(X, exposure=exposure, offset=offset), sample_weight=sample_weight))

@@ -21,6 +21,7 @@ from classicmoe.experts import EXPERTS
 from classicmoe.gates import GATES
 from classicmoe.models import saving
 from classicmoe.models.beside import Beside, check_family, check_support
+from classicmoe.models.observed import as_seen
 from classicmoe.models.rows import NOTHING, Reader
 from classicmoe.models.settings import component
 from classicmoe.models.tables import Summary, coefficient_table, summarise
@@ -42,13 +43,15 @@ class MixtureOfExperts(BaseEstimator):
         mixture, attributes = self._mixture(), vars(self)
         return MixtureParameters(mixture.gate.from_attributes(attributes), mixture.expert.from_attributes(attributes))
 
-    def _evaluator(self) -> Evaluator:
+    def _evaluator(self, source: ArraySource | None = None) -> Evaluator:
+        """Return the mixture to be asked about rows; about their responses if ``source`` is given."""
         check_is_fitted(self, "expert_mass_")
         gate, expert = self._reader.views()
         if hasattr(self, "gate_kept_"):
             gate = gate._replace(columns=gate.columns[self.gate_kept_])
         response = Response(np.zeros(self.n_outputs_), np.ones(self.n_outputs_))
-        return Evaluator(self._mixture(), self._parameters(), raw_design(*gate), raw_design(*expert), response)
+        mixture = self._mixture() if source is None else as_seen(self._mixture(), source.all)
+        return Evaluator(mixture, self._parameters(), raw_design(*gate), raw_design(*expert), response)
 
     @property
     def _k(self) -> int:
@@ -88,14 +91,14 @@ class MixtureOfExperts(BaseEstimator):
     def responsibilities(self, X: Any, y: Any, *, exposure: Any = None, offset: Any = None) -> Array:
         """Return P(expert | x, y), the posterior once y is known, (n, K)."""
         source = self._rows(X, y, needs_y=True, beside=Beside(exposure, offset))
-        return self._evaluator().responsibilities(source, self._k)
+        return self._evaluator(source).responsibilities(source, self._k)
 
     # -- scores and criteria --------------------------------------------------------------------------------------
 
     def score_samples(self, X: Any, y: Any, *, exposure: Any = None, offset: Any = None) -> Array:
         """Return log p(y | x) per row, (n,)."""
         source = self._rows(X, y, needs_y=True, beside=Beside(exposure, offset))
-        return self._evaluator().log_density(source)
+        return self._evaluator(source).log_density(source)
 
     def log_likelihood(
         self, X: Any, y: Any, sample_weight: Any = None, *, exposure: Any = None, offset: Any = None
@@ -104,7 +107,8 @@ class MixtureOfExperts(BaseEstimator):
         return self._totals(X, y, sample_weight, Beside(exposure, offset)).log_likelihood
 
     def _totals(self, X: Any, y: Any, sample_weight: Any, beside: Beside) -> Totals:
-        return self._evaluator().totals(self._rows(X, y, sample_weight, needs_y=True, beside=beside))
+        source = self._rows(X, y, sample_weight, needs_y=True, beside=beside)
+        return self._evaluator(source).totals(source)
 
     @property
     def criterion_log_likelihood_(self) -> float:

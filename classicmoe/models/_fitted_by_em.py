@@ -23,6 +23,7 @@ from classicmoe.models.fitting import Plan, Result, fit_mixture
 from classicmoe.models.formula import split_formula
 from classicmoe.models.frames import as_table
 from classicmoe.models.messages import name_list
+from classicmoe.models.observed import as_seen
 from classicmoe.models.publishing import publish, warn_about
 from classicmoe.models.rows import NOTHING, Rows, rows_of_arrays, rows_of_batches
 from classicmoe.models.settings import seeds
@@ -148,6 +149,8 @@ class FittedByEM(MixtureOfExperts):
     def _climb(self, rows: Rows, mixture: Mixture, beside: Beside = NOTHING) -> None:
         """Fit the mixture to the rows, set the fitted attributes and warn of what should be known."""
         gate, expert = rows.reader.views()
+        if isinstance(rows.source, ArraySource):
+            mixture = as_seen(mixture, rows.source.all)
         plan = Plan(
             mixture,
             self.n_experts,

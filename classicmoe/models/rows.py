@@ -14,6 +14,7 @@ from classicmoe.exceptions import ConfigurationError, DataError, WeightSumWarnin
 from classicmoe.models.beside import Beside, check_support
 from classicmoe.models.columns import ColumnCoder
 from classicmoe.models.features import FeatureMap, required_columns
+from classicmoe.models.observed import known
 from classicmoe.models.response import check_response, check_weights, response_names
 
 NOTHING = Beside()
@@ -69,11 +70,12 @@ class Reader(NamedTuple):
             nothing = np.broadcast_to(0.0, (n, n_outputs))
             return ArraySource(tables, nothing, None, offset=offset, exposure=exposure)
         weight = check_weights(sample_weight, n)
+        y, bounds, window = known(y)
         values = check_response(y, n_rows=n, vary=False, owner=owner)
         given = 1 if values.ndim == 1 else values.shape[1]
         if given != n_outputs:
             raise DataError(f"y has {given} outputs, but {owner} was fitted with {n_outputs}.")
-        return ArraySource(tables, values, weight, offset=offset, exposure=exposure)
+        return ArraySource(tables, values, weight, offset=offset, exposure=exposure, bounds=bounds, window=window)
 
 
 class Rows(NamedTuple):
@@ -104,11 +106,20 @@ def rows_of_arrays(
     reader, coded = Reader.fit(X, y, gate, expert, unseen, owner, keep_missing)
     n = len(coded)
     weight = check_weights(sample_weight, n)
+    y, bounds, window = known(y)
     values = check_response(y, n_rows=n, sample_weight=weight, owner=owner)
     weight = typed_weights(weight, weight_type)
     beside, names = beside.checked(n), response_names(y)
     check_support(family, values, beside, weight, names[0] if names else "y")
-    source = ArraySource(reader.tables(X, coded), values, weight, offset=beside.offset, exposure=beside.exposure)
+    source = ArraySource(
+        reader.tables(X, coded),
+        values,
+        weight,
+        offset=beside.offset,
+        exposure=beside.exposure,
+        bounds=bounds,
+        window=window,
+    )
     return Rows(source, reader, names)
 
 
