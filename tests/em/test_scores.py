@@ -30,7 +30,7 @@ def richardson(f, vector, j, h=2e-3):
     return (16.0 * first[1] - first[0]) / 15.0
 
 
-@over(ENGINE)
+@over(ENGINE_CROSS)
 def test_total_score_equals_differences_of_the_objective(case):
     problem, params, _ = setup(case)
     mixture = problem.mixture
