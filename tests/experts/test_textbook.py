@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy.optimize import minimize
+from scipy.special import gammaln
 from scipy.stats import skewnorm, t
 from statsmodels.discrete.truncated_model import TruncatedLFPoisson
 
 from classicmoe import MoERegressor, load_dataset
-from classicmoe.experts import StudentTExpert
+from classicmoe.em.mixture import Mixture
+from classicmoe.experts import HurdleExpert, StudentTExpert
+from classicmoe.gates import ConstantGate
+from tests.cases import block_of, problem
 
 N = 500
 
@@ -118,6 +122,19 @@ def test_zero_inflated_poisson(rows):
     close(model, expected.params[1:], expected.llf)
     log_odds = np.log(model.expert_inflation_ / (1.0 - model.expert_inflation_))
     assert log_odds[0] == pytest.approx(expected.params[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("log_mean", (-40.0, -0.7, 0.0, 30.0))
+def test_a_hurdle_of_rare_or_certain_positives(log_mean):
+    # log of m^y e^-m / (y! (1 - e^-m)): by 1 - e^-m = m (1 - m / 2 + ...) rare positives are ones.
+    y = np.array([0.0, 1.0, 2.0, 5.0])
+    case = problem(Mixture(ConstantGate(), HurdleExpert()), np.eye(4), y, gate_columns=[], expert_columns=[])
+    params = case.mixture.expert.start(1, case.ground)
+    base = params.base._replace(coef=np.full_like(params.base.coef, log_mean))
+    density = case.mixture.expert.log_density(params._replace(base=base, log_odds=np.zeros(1)), block_of(case))[0]
+    m = np.exp(log_mean)
+    above = y * log_mean - m - gammaln(y + 1.0) - np.log(-np.expm1(-m))
+    assert np.allclose(density, np.log(0.5) + np.where(y > 0.0, above, 0.0), rtol=1e-12, atol=1e-12)
 
 
 def test_hurdles_are_two_regressions(rows):
