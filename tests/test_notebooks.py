@@ -27,6 +27,7 @@ def test_all_notebooks_are_found():
         "doctor_visits_frail_and_healthy",
         "ethanol_gaussian_gates",
         "glome_slope_heuristic",
+        "rates_of_convergence",
         "two_regimes_in_one_scatter",
         "when_outliers_lie",
     }
