@@ -59,7 +59,7 @@ class JointLawRegressor(BaseMoERegressor):
         params = ForwardParameters(joint, forward(joint, self._structure))
         return MixtureParameters(params, params)
 
-    def _evaluator(self) -> Evaluator:
+    def _evaluator(self, source: ArraySource | None = None) -> Evaluator:
         view = self._reader.views()[1]
         design = raw_design(view.table, view.columns[self.gate_kept_])
         response = Response(np.zeros(self.n_outputs_), np.ones(self.n_outputs_))

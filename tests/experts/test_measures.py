@@ -32,7 +32,7 @@ def test_every_family_says_its_measure():
     counting = {name for name, make in EXPERTS.items() if make().measure == "counting"}
     counts = ("poisson", "negative_binomial", "binomial")
     inflated = {f"zero_inflated_{name}" for name in counts} | {"hurdle_poisson", "hurdle_negative_binomial"}
-    assert counting == {*counts, *inflated, "multinomial"}
+    assert counting == {*counts, *inflated, "multinomial", "ordinal"}
     assert MultinomialExpert.measure == "counting"
 
 
