@@ -32,6 +32,7 @@ from classicmoe.experts import (
     MixedExpert,
     MultinomialExpert,
     NegativeBinomialExpert,
+    OrdinalExpert,
     PointMass,
     PoissonExpert,
     SkewNormalExpert,
@@ -138,6 +139,15 @@ def three_classes(n, seed):
     return X, np.argmax(logits + rng.gumbel(size=(n, 3)), axis=1).astype(float)
 
 
+def ordered_classes(n, seed):
+    """Codes of four classes in order: two overlapping cumulative logits whose signals go opposite ways."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 2))
+    upper = rng.random(n) < 1.0 / (1.0 + np.exp(0.3 - 1.5 * X[:, 0]))
+    latent = np.where(upper, 1.0 + 2.0 * X[:, 1], 0.5 - 1.5 * X[:, 1] + X[:, 0]) + rng.logistic(size=n)
+    return X, np.digitize(latent, [-0.5, 0.5, 2.0]).astype(float)
+
+
 def heavy_tails(n, seed):
     """Two overlapping lines with t noise and some gross errors."""
     rng = np.random.default_rng(seed)
@@ -212,6 +222,7 @@ FAMILIES = {
 # No estimator of this table takes them: classifiers have tests of their own.
 CLASSES = {
     "multinomial": (MultinomialExpert(n_classes=3, ridge=0.5), three_classes),
+    "ordinal": (OrdinalExpert(n_classes=4, ridge=0.5), ordered_classes),
     "multinomial mm": (MultinomialExpert(n_classes=3, solver="mm", ridge=0.5), three_classes),
 }
 STRUCTURED = {

@@ -14,6 +14,7 @@ from classicmoe.experts.log_normal import LogNormalExpert
 from classicmoe.experts.mixed import MixedExpert
 from classicmoe.experts.multinomial import MultinomialExpert
 from classicmoe.experts.negative_binomial import NegativeBinomialExpert
+from classicmoe.experts.ordinal import OrdinalExpert
 from classicmoe.experts.poisson import PoissonExpert
 from classicmoe.experts.skew_normal import SkewNormalExpert
 from classicmoe.experts.skew_t import SkewTExpert
@@ -33,6 +34,7 @@ FAMILIES = (
     SkewNormalExpert,
     SkewTExpert,
     MultinomialExpert,
+    OrdinalExpert,
 )
 WRAPPED = (
     *((ZeroInflatedExpert, base) for base in (PoissonExpert, NegativeBinomialExpert, BinomialExpert)),

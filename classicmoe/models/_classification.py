@@ -38,7 +38,7 @@ class BaseMoEClassifier(ClassifierMixin, MixtureOfExperts):
         if not getattr(family, "classifies", False):
             raise ConfigurationError(
                 f"expert={getattr(family, 'name', family)!r} is a family for numbers: use MoERegressor. Classes have "
-                "'multinomial' experts."
+                "'multinomial' experts, or 'ordinal' ones if they have an order."
             )
 
     def _mixture_of(self, n_classes: int) -> Mixture:

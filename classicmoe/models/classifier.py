@@ -35,7 +35,7 @@ class MoEClassifier(BaseMoEClassifier, FittedByEM):
         Number of experts K; one is multinomial logistic regression.
     gate : {"softmax", "constant", "gaussian", "tree", ...} or Gate object, default="softmax"
         The gating network.
-    expert : {"multinomial"} or MultinomialExpert object, default="multinomial"
+    expert : {"multinomial", "ordinal"} or object of these families, default="multinomial"
         The family of the experts; an object carries another ridge or solver.
     gate_features, expert_features, n_init, n_refine, tol, max_iter, acceleration, weight_type, init, unseen
         As in :class:`MoERegressor`.

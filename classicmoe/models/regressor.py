@@ -160,8 +160,9 @@ class MoERegressor(BaseMoERegressor, FittedByEM):
         """
         check_settings(self)
         mixture = self._mixture()
-        if any(getattr(family, "classifies", False) for family in getattr(mixture.expert, "experts", [mixture.expert])):
-            raise ConfigurationError("expert='multinomial' is a family for classes: use MoEClassifier.")
+        for family in getattr(mixture.expert, "experts", [mixture.expert]):
+            if getattr(family, "classifies", False):
+                raise ConfigurationError(f"expert={family.name!r} is a family for classes: use MoEClassifier.")
         beside = Beside(exposure, offset)
         check_family(mixture.expert, beside)
         self._climb(self._read(self._asked(X, y, data), sample_weight, beside), mixture, beside)

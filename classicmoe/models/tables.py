@@ -50,8 +50,17 @@ def expert_table_rows(estimator: Any, output: int) -> list[tuple[str, Any]]:
     shape, attributes = estimator.expert_intercept_.shape, vars(estimator)
     further = [name for name in attributes if _is_further(name) and np.shape(attributes[name]) == shape]
     further.sort(key=lambda name: (name != "expert_scale_", name))  # a file does not keep the order of attributes
-    terms += [f"({name.removeprefix('expert_').removesuffix('_')})" for name in further]
-    return list(zip(terms, [*values, *(attributes[name][at] for name in further)], strict=True))
+    terms += [_word(name) for name in further]
+    values += [attributes[name][at] for name in further]
+    for name in attributes:
+        if _is_further(name) and len(shape) == 1 and np.ndim(attributes[name]) == 2:  # several per expert: thresholds
+            terms += [_word(name).replace("s)", f" {j})") for j in range(attributes[name].shape[1])]
+            values += list(attributes[name].T)
+    return list(zip(terms, values, strict=True))
+
+
+def _word(name: str) -> str:
+    return f"({name.removeprefix('expert_').removesuffix('_')})"
 
 
 def _is_further(name: str) -> bool:
@@ -89,7 +98,7 @@ def response_names(estimator: Any) -> list[str]:
 
 def output_names(estimator: Any) -> list[str]:
     """Return what an expert has a set of coefficients for: the outputs or, of a classifier, the classes."""
-    if hasattr(estimator, "classes_"):
+    if hasattr(estimator, "classes_") and estimator.expert_intercept_.ndim > 1:
         return [str(label) for label in estimator.classes_.tolist()]
     return response_names(estimator)
 
