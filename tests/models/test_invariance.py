@@ -141,7 +141,7 @@ def layouts(X, y, folder):
 )
 def test_memory_layout_changes_no_byte(case, tmp_path):
     X, y = CASES[case].simulate(150, 0)
-    settings = {"n_init": 3, "expert_features": [0], "max_iter": 100}
+    settings = {"n_init": 2, "expert_features": [0], "max_iter": 30}
     expected = CASES[case].estimator(**settings).fit(X, y)
     for name, (X_again, y_again) in layouts(X, y, tmp_path).items():
         model = CASES[case].estimator(**settings).fit(X_again, y_again)
@@ -233,7 +233,7 @@ def test_arrays_memory_maps_and_batches_give_one_fit(n, gate, weighted, tmp_path
     X, y = two_regimes(n)
     np.save(tmp_path / "x.npy", X)
     weight = np.random.default_rng(0).integers(0, 3, n).astype(float) if weighted else None
-    settings = {"gate": gate, "n_init": 3 if n < 1000 else 2, "random_state": 0, "max_iter": 60}
+    settings = {"gate": gate, "n_init": 2, "random_state": 0, "max_iter": 60 if n < 1000 else 20}
     array = MoERegressor(2, **settings).fit(X, y, weight)
     mapped = MoERegressor(2, **settings).fit(np.load(tmp_path / "x.npy", mmap_mode="r"), y, weight)
     assert fitted_bytes(array) == fitted_bytes(mapped)

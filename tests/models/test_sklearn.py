@@ -1,6 +1,7 @@
 """scikit-learn's checks, and the same promises on well-posed data where a check cannot be met."""
 
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from classicmoe import GaussianGatedMoERegressor, MoERegressor
 from classicmoe.experts import GaussianExpert
 from classicmoe.gates import SoftmaxGate
-from tests.cases import CROSS, gaussian_only, over, two_regimes
+from tests.cases import CROSS, gaussian_only, two_regimes
 
 NEEDS_Y = (
     "score_samples(X, y) is the log of a conditional density p(y | x), so it needs y, and the check calls "
@@ -31,13 +32,11 @@ EXPECTED = {
 }
 
 
-def checks(estimator):
-    """scikit-learn's checks of one estimator; what is expected to fail must fail (xfail_strict)."""
-    return parametrize_with_checks([estimator], expected_failed_checks=lambda _: EXPECTED)
-
-
+# What is expected to fail must fail (xfail_strict). Two short climbs are enough for promises that are not about maxima.
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
-@checks(MoERegressor(n_init=4, random_state=0))
+@parametrize_with_checks(
+    [MoERegressor(n_init=2, max_iter=30, random_state=0)], expected_failed_checks=lambda _: EXPECTED
+)
 def test_check_estimator(estimator, check):
     check(estimator)
 
@@ -47,16 +46,9 @@ GAUSSIAN = {name: why for name, why in EXPECTED.items() if why is NEEDS_Y}
 
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
 @parametrize_with_checks(
-    [GaussianGatedMoERegressor(n_init=3, random_state=0)], expected_failed_checks=lambda _: GAUSSIAN
+    [GaussianGatedMoERegressor(n_init=2, max_iter=30, random_state=0)], expected_failed_checks=lambda _: GAUSSIAN
 )
 def test_check_estimator_with_gaussian_gates(estimator, check):
-    check(estimator)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
-@checks(MoERegressor())
-def test_check_estimator_with_default_settings(estimator, check):
     check(estimator)
 
 
@@ -71,18 +63,30 @@ METHODS = {
 }
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    """Models fitted to 150 rows, by name of the case, each once."""
+
+    @cache
+    def fit(name):
+        X, y = CROSS[name].simulate(150, 0)
+        return CROSS[name].estimator(n_init=2, max_iter=20).fit(X, y), X, y
+
+    return fit
+
+
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
 @pytest.mark.parametrize("method", METHODS)
-@over(gaussian_only(CROSS))
-def test_rows_are_treated_one_by_one_whatever_their_order_and_company(case, method):
-    X, y = case.simulate(150, 0)
-    fitted, ask = case.estimator(n_init=2, max_iter=20).fit(X, y), METHODS[method]
-    whole = ask(fitted, X, y)
+@pytest.mark.parametrize("name", gaussian_only(CROSS))
+def test_rows_are_treated_one_by_one_whatever_their_order_and_company(name, method, fitted):
+    model, X, y = fitted(name)
+    ask = METHODS[method]
+    whole = ask(model, X, y)
     order = np.random.default_rng(0).permutation(150)
-    assert np.allclose(ask(fitted, X[order], y[order]), whole[order], rtol=1e-12, atol=1e-12)
-    parts = [ask(fitted, X[i : i + 7], y[i : i + 7]) for i in range(0, 150, 7)]
+    assert np.allclose(ask(model, X[order], y[order]), whole[order], rtol=1e-12, atol=1e-12)
+    parts = [ask(model, X[i : i + 7], y[i : i + 7]) for i in range(0, 150, 7)]
     assert np.allclose(np.concatenate(parts), whole, rtol=1e-12, atol=1e-12)
-    assert np.allclose(ask(fitted, X[3:4], y[3:4]), whole[3:4], rtol=1e-12, atol=1e-12)
+    assert np.allclose(ask(model, X[3:4], y[3:4]), whole[3:4], rtol=1e-12, atol=1e-12)
 
 
 def test_clone_copies_settings_and_nothing_else():

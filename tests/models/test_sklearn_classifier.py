@@ -21,7 +21,7 @@ EXPECTED = {
 
 @pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
 @parametrize_with_checks(
-    [MoEClassifier(n_init=2, random_state=0)],
+    [MoEClassifier(n_init=2, max_iter=20, random_state=0)],
     expected_failed_checks=lambda _: EXPECTED,
 )
 def test_check_estimator(estimator, check):

@@ -19,7 +19,7 @@ from tests.cases import two_lines, two_regimes
 def test_nothing_that_stands_on_a_few_rows_is_called_trustworthy(gate):
     # 100 rows of two experts, three fitted: spikes have the highest likelihoods.
     seen = []
-    for seed in range(20):
+    for seed in range(8):
         X, y = two_lines(100, seed) if gate == "constant" else two_regimes(100, seed)
         m = MoERegressor(3, gate, n_init=6, random_state=seed, max_iter=300).fit(X, y)
         fewest = m.expert_mass_.min() / (X.shape[1] + 1)
@@ -29,7 +29,7 @@ def test_nothing_that_stands_on_a_few_rows_is_called_trustworthy(gate):
             assert not m.verdict_.trustworthy
             assert m.verdict_.level in ("WEAK", "SUSPECT", "DEGENERATE", "NOT CONVERGED")
             seen.append(m.verdict_.level)
-    assert len(seen) >= 5  # the rule had something to do
+    assert len(seen) >= 3  # the rule had something to do
 
 
 def test_a_good_fit_is_trustworthy_and_silent():
