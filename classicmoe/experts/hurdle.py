@@ -25,8 +25,6 @@ from classicmoe.experts._views import WithResponse
 from classicmoe.experts._zeros import ZeroMixture, ZeroParameters, ZeroStatistics, log_probability, probability
 from classicmoe.experts.poisson import PoissonExpert
 
-COUNTS = ("poisson", "negative_binomial", "binomial")
-
 
 class HurdleExpert(ZeroMixture, BaseEstimator):
     r"""A family with a hurdle at zero: zeros have a probability of their own, positive values come from the family.
@@ -74,7 +72,7 @@ class HurdleExpert(ZeroMixture, BaseEstimator):
 
     @property
     def _counts(self) -> bool:
-        return getattr(self.family, "name", "") in COUNTS
+        return self.family.measure == "counting"
 
     def _positive(self, block: Block) -> Block:
         """Return the block with zeros replaced by ones, which no base family minds."""

@@ -14,7 +14,7 @@ from classicmoe.em.evaluate import Evaluator, raw_design
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.source import ArraySource
 from classicmoe.em.split import SplitStart
-from classicmoe.exceptions import DataError
+from classicmoe.exceptions import ConfigurationError, DataError
 from classicmoe.models._base import BaseMoERegressor
 from classicmoe.models.beside import Beside
 from classicmoe.models.gaussian_fit import as_inverse
@@ -69,6 +69,8 @@ class JointLawRegressor(BaseMoERegressor):
         self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_y: bool = False, beside: Beside = NOTHING
     ) -> ArraySource:
         source = super()._rows(X, y, sample_weight, needs_y=needs_y, beside=beside)
+        if source.all.partly_known:
+            raise ConfigurationError(f"{type(self).__name__} takes exact responses only.")
         source.chunk_rows = min(source.chunk_rows, chunk_rows(self._k, len(self.gate_kept_)))
         return source
 

@@ -25,6 +25,7 @@ from classicmoe.exceptions import (
 )
 from classicmoe.models.frames import as_table
 from classicmoe.models.messages import count_text, name_list, rows_text
+from classicmoe.models.observed import is_observed
 from classicmoe.models.response import COLUMN_VECTOR, check_weights
 
 Labels = NDArray[Any]
@@ -151,6 +152,8 @@ def learn_classes(y: Any, sample_weight: Any, owner: str) -> Classes:
 def _parts(y: Any, sample_weight: Any, owner: str) -> Iterator[tuple[Labels, Array]]:
     given = y if isinstance(y, Batches) else [(None, y, sample_weight)]
     for _, labels, weight in given:
+        if is_observed(labels):
+            raise DataError(f"{owner} needs labels, and y holds intervals; MoERegressor takes them.")
         values = read_labels(labels, owner)
         weights = check_weights(weight, len(values))
         yield values, np.ones(len(values)) if weights is None else weights

@@ -107,6 +107,10 @@ def rows_of_arrays(
     n = len(coded)
     weight = check_weights(sample_weight, n)
     y, bounds, window = known(y)
+    if family is None and (bounds is not None or window is not None):
+        raise ConfigurationError(
+            f"{owner} takes exact responses only; MoERegressor(gate='softmax') takes censored and truncated ones."
+        )
     values = check_response(y, n_rows=n, sample_weight=weight, owner=owner)
     weight = typed_weights(weight, weight_type)
     beside, names = beside.checked(n), response_names(y)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from classicmoe import MoERegressor, MoESelector, load, metrics, observed
+from classicmoe import GaussianGatedMoERegressor, MoEClassifier, MoERegressor, MoESelector, load, metrics, observed
 from classicmoe.exceptions import ConfigurationError, DataError, NotReplicatedWarning
 from classicmoe.experts import StudentTExpert
 
@@ -150,5 +150,12 @@ def test_what_they_cannot_be_used_for_is_refused(mixture):
         mixture.score(X, CENSORED)
     with pytest.raises(ConfigurationError, match="gate that models x cannot know which rows"):
         MoERegressor(2, "gaussian").fit(X, observed(LIFE, truncation=(0.0, None)))
+    with pytest.raises(ConfigurationError, match="takes exact responses only; MoERegressor"):
+        GaussianGatedMoERegressor(2).fit(X, CENSORED)
+    joint = GaussianGatedMoERegressor(1).fit(X, LIFE)
+    with pytest.raises(ConfigurationError, match="takes exact responses only"):
+        joint.score_samples(X, CENSORED)
+    with pytest.raises(DataError, match="needs labels, and y holds intervals"):
+        MoEClassifier(2).fit(X, CENSORED)
     with pytest.raises(ConfigurationError, match="pair"):
         observed(LIFE, truncation=(1.0, 2.0, 3.0))
