@@ -11,6 +11,10 @@ from classicmoe.em.squarem import Extrapolation
 from classicmoe.em.status import Status
 
 WARM_UP = 6  # passes before anything is extrapolated: far from an optimum the map is not yet nearly linear
+# Fast directions, which leaps stir up, hide a slow one from Aitken's estimate: at the end only plain steps are taken,
+CONFIRMING = 4  # of them,
+SLOW = 0.02  # and the last may gain so much of the threshold: at a rate of 0.98 per step no more than that is left,
+SURELY = 1e-3  # unless gains are so small already that a rate of 0.999 would do
 FLAT_GRADIENT = 1e-10  # per unit of weight, standardised columns
 
 
@@ -69,8 +73,25 @@ class Climb:
                 cycle.append(following)
             quiet = quiet + 1 if self._little_left([t.objective for t in cycle]) else 0
             if quiet == 2:
-                return cycle[-1], Status.CONVERGED
+                following, status = self._confirm(cycle)
+                if status is not None:
+                    return following, status
+                cycle, quiet = [*cycle[:-1], following], 0
             triple = self._leap(extrapolation, cycle)
+
+    def _confirm(self, cycle: list[Triple]) -> tuple[Triple, Status | None]:
+        """Take plain steps until only what is slow is left, and end the climb if the rule is met then as well."""
+        last = cycle[-2:]
+        if last[1].objective - last[0].objective < SURELY * self.control.threshold(self.problem.ground.weight):
+            return last[1], Status.CONVERGED
+        for _ in range(CONFIRMING):
+            following, status = self._step(last[-1], 2)
+            if status is not None:
+                return following, status
+            last.append(following)
+        gain = last[-1].objective - last[-2].objective
+        slow = gain < SLOW * self.control.threshold(self.problem.ground.weight)
+        return last[-1], Status.CONVERGED if slow and self._little_left([t.objective for t in last[-3:]]) else None
 
     def _step(self, triple: Triple, quiet: int) -> tuple[Triple, Status | None]:
         """Take one plain step, or say why the climb ends here."""

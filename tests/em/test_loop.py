@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from classicmoe.em.loop import Climb, Control
+from classicmoe.em import loop
+from classicmoe.em.loop import CONFIRMING, Climb, Control
 from classicmoe.em.problem import Problem
 from classicmoe.em.status import Status
 from tests.cases import CASES, ENGINE, ENGINE_CROSS, largest_difference, over, random_parameters
@@ -188,9 +189,26 @@ def test_aitken_is_exact_on_a_geometric_sequence(ratio, tol):
     assert outcome.status is Status.CONVERGED
     threshold = min(tol * ground.weight, 1e-3)
     left = problem.limit - np.array(outcome.path)
-    # Two consecutive cycles of two steps were below the threshold, and the one before them was not.
-    assert left[-1] < threshold and left[-3] < threshold
-    assert left[-5] >= threshold * (1.0 - 1e-3)
+    # Two consecutive cycles of two steps were below the threshold, and plain steps confirmed it soon.
+    assert left[-1] < threshold
+    assert left[-3 * (4 + CONFIRMING) - 1] >= threshold * (1.0 - 1e-3)
+
+
+@pytest.mark.parametrize(("slow", "fast"), ((2.0, 10.0), (5.0, 1e4), (10.0, 100.0)))
+def test_a_fast_direction_does_not_hide_a_slow_one(slow, fast, monkeypatch):
+    class TwoRates(Ramp):
+        """What is left falls fast at first and slowly in the end, as after a leap."""
+
+        def evaluate(self, t):
+            return Flat(t, -1e-4 * (slow * 0.975**t + fast * 0.5**t))
+
+    problem = TwoRates(
+        ground=CASES["constant / gaussian"].problem(*CASES["constant / gaussian"].simulate(100, 0)).ground
+    )
+    control = Control(tol=1e-6, max_iter=10**6, accelerate=False)  # a threshold of 1e-4
+    assert -Climb(problem, control).run(problem.evaluate(0)).path[-1] < 1e-4
+    monkeypatch.setattr(loop, "SURELY", np.inf)
+    assert -Climb(problem, control).run(problem.evaluate(0)).path[-1] > 1e-4
 
 
 @pytest.mark.parametrize("height", (0.0, 1e3, 1e6))
