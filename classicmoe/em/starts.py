@@ -7,7 +7,7 @@ space. Sources: Biernacki, Celeux & Govaert (2003); Chamroukhi (2016) for the se
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,4 +198,14 @@ def make_start(
         return Start(in_parameter_space(problem, n_experts, rng, turn), kind, soften)
     resp = PARTITIONS[kind](sample, n_experts, rng, turn)
     # Patches are small on purpose: smoothing would drown them in the other rows.
-    return Start(from_responsibilities(problem, resp, 0.0 if kind == PATCHES else SMOOTH), kind, soften)
+    params = from_responsibilities(problem, resp, 0.0 if kind == PATCHES else SMOOTH)
+    return Start(_turned(problem, params, rng), kind, soften)
+
+
+def _turned(problem: Problem, params: MixtureParameters, rng: np.random.Generator) -> MixtureParameters:
+    """Let skewed experts lean to sides chosen at random: EM never changes the sign of a skewness."""
+    expert: Any = problem.mixture.expert
+    if not hasattr(expert, "turned"):
+        return params
+    signs = rng.choice([-1.0, 1.0], len(expert.spread(params.expert)))
+    return params._replace(expert=expert.turned(params.expert, signs))

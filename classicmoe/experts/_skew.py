@@ -131,6 +131,13 @@ class SkewExpert(LocationScaleFamily):
             out.append(LinearParameters(coef, more))
         return out
 
+    def turned(self, params: LinearParameters, signs: Array) -> LinearParameters:
+        """Return the parameters with experts leaning to the sides that ``signs`` (K,) say, their means unchanged."""
+        coef, more = params.coef.copy(), params.more.copy()
+        more[:, 1] = signs * np.abs(more[:, 1])
+        coef[:, 0] += (params.more[:, 1] - more[:, 1]) * self.shift(params.more)[:, 0]
+        return LinearParameters(coef, more)
+
     def _slopes(self, params: LinearParameters, sums: Array, mass: Array) -> Array:
         """Return the derivatives in ``more``, (..., K, s), from the five sums and the mass, by Fisher's identity."""
         variance, psi = np.exp(2.0 * params.more[:, 0]), params.more[:, 1]

@@ -211,6 +211,15 @@ class MixedExpert(BaseEstimator):
         )
         return params._replace(parts=parts)
 
+    def turned(self, params: MixedParameters, signs: Array) -> MixedParameters:
+        """Return the parameters with skewed experts leaning to the sides that ``signs`` (K,) say."""
+        parts = list(params.parts)
+        for k, (expert, part) in enumerate(self._each(params)):
+            family: Any = expert
+            if hasattr(family, "turned"):
+                parts[k] = family.turned(part, signs[k : k + 1])
+        return params._replace(parts=tuple(parts))
+
     def mirrors(self, params: MixedParameters) -> list[MixedParameters]:
         """Return other places to climb from, expert after expert."""
         out = []
