@@ -62,8 +62,13 @@ def _log_between(components: Any, lower: Array, upper: Array) -> Array:
 
 def log_outside(components: Any, lower: Array, upper: Array) -> Array:
     """Return log P(Y <= lower or Y > upper) under every expert, (n, K), for bounds (n,)."""
+    prob = np.zeros(components.mean.shape)
+    for rows, tail in ((~np.isneginf(lower), "below"), (~np.isposinf(upper), "above")):
+        if rows.any():
+            part = components.take(np.flatnonzero(rows))
+            prob[rows] += part.cdf(lower[rows]) if tail == "below" else part.sf(upper[rows])
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(np.minimum(components.cdf(lower) + components.sf(upper), 1.0)))
+        return np.asarray(np.log(np.minimum(prob, 1.0)))
 
 
 def _integral(components: Any, lower: Array, upper: Array) -> Array:
