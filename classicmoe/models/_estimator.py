@@ -85,7 +85,9 @@ class MixtureOfExperts(BaseEstimator):
     # -- prediction -----------------------------------------------------------------------------------------------
 
     def predict_gate(self, X: Any, *, exposure: Any = None, offset: Any = None) -> Array:
-        """Return P(expert | x), the gate's probabilities before y is known, (n, K)."""
+        """Return P(expert | x), the gate's probabilities before y is known, (n, K); offsets have no part in it."""
+        if offset is None and getattr(self, "offset_used_", False):
+            offset = 0.0
         return np.exp(self._evaluator().gate(self._rows(X, beside=Beside(exposure, offset)), self._k))
 
     def responsibilities(self, X: Any, y: Any, *, exposure: Any = None, offset: Any = None) -> Array:

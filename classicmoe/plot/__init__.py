@@ -6,6 +6,7 @@ display, which can be drawn again elsewhere. matplotlib is loaded when something
 """
 
 from classicmoe.plot.blocks import BlockDisplay
+from classicmoe.plot.classes import ClassDisplay
 from classicmoe.plot.experts import ExpertDisplay
 from classicmoe.plot.gate import GateDisplay
 from classicmoe.plot.grid import GridDisplay
@@ -15,6 +16,7 @@ from classicmoe.plot.starts import StartsDisplay
 
 __all__ = [
     "BlockDisplay",
+    "ClassDisplay",
     "ExpertDisplay",
     "GateDisplay",
     "GridDisplay",

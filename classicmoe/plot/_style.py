@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 _GAP = 11.0  # points between a line and its label
+_FAR = 1.0  # times the range of the middle 98 %: values farther beyond it are not in the picture
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float] = (5.4, 3.6)) -> Axes:
@@ -65,6 +66,42 @@ def set_level_axis(ax: Axes, levels: list[str], n_levels: int, name: str) -> Non
 def shortened(text: str, most: int = 28) -> str:
     """Return a text cut to so many characters."""
     return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def strewn(n: int, width: float, step: float) -> NDArray[np.float64]:
+    """Return n numbers that fill an interval of some width about 0 evenly and are the same at every call.
+
+    ``step`` is irrational: two steps that have nothing in common fill the plane.
+    """
+    return width * ((np.arange(n) * step) % 1.0 - 0.5)
+
+
+def core_range(values: NDArray[np.float64], lines: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the range of values without those far beyond the middle 98 %, but with the lines up to the last value."""
+    low, first, last, high = np.nanquantile(values, (0.0, 0.01, 0.99, 1.0))
+    reach = _FAR * (last - first)
+    if reach > 0.0 and np.isfinite(lines).any():
+        if high > last + reach:
+            high = min(high, max(last + 0.25 * reach, float(np.nanmax(lines))))
+        if low < first - reach:
+            low = max(low, min(first - 0.25 * reach, float(np.nanmin(lines))))
+    return float(low), float(high)
+
+
+def note_beyond(ax: Axes, values: NDArray[np.float64], low: float, high: float, across: bool = False) -> list[Text]:
+    """Write how many values are outside the picture: at the top and bottom, or to the left and right."""
+    notes = []
+    for top, outside in ((True, values > high), (False, values < low)):
+        number = int(outside.sum())
+        if not number:
+            continue
+        side = ("to the right" if top else "to the left") if across else ("above" if top else "below")
+        farthest = values[outside].max() if top else values[outside].min()
+        text = f"{number} row{'s' * (number > 1)} {side}, the farthest at {farthest:.4g}"
+        x, y = (0.99 if top and across else 0.01), (0.99 if top and not across else 0.01)
+        align = {"ha": "right" if x > 0.5 else "left", "va": "top" if y > 0.5 else "bottom"}
+        notes.append(ax.text(x, y, text, transform=ax.transAxes, color=INK, fontsize="x-small", **align))
+    return notes
 
 
 def draw_rug(ax: Axes, values: NDArray[np.float64]) -> None:
@@ -162,4 +199,16 @@ def legend_above(ax: Axes, handles: list[Any], labels: list[str]) -> Legend:
         )
         if legend.get_window_extent().width <= width:
             break
+    room_above(ax, legend)
     return legend
+
+
+def room_above(ax: Axes, artist: Any) -> None:
+    """Keep the title of the axes, set before or later, off something that stands above them.
+
+    matplotlib puts a title above all axes that belong to its own; an empty one of the height of the artist is added.
+    """
+    box, own = artist.get_window_extent(), ax.get_window_extent()
+    height = (box.y1 - own.y1) / own.height
+    if height > 0.0:
+        ax.inset_axes((0.0, 1.0, 1.0, height)).set_axis_off()

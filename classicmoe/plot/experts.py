@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicmoe.exceptions import ConfigurationError
-from classicmoe.plot._columns import MovableColumn, systematic_rows, take_rows
-from classicmoe.plot._style import expert_names, label_ends, legend_above, new_axes, set_labels, set_level_axis
+from classicmoe.plot._answers import Answers
+from classicmoe.plot._columns import MovableColumn, systematic_rows
+from classicmoe.plot._style import (
+    core_range,
+    expert_names,
+    label_ends,
+    legend_above,
+    new_axes,
+    note_beyond,
+    set_labels,
+    set_level_axis,
+    strewn,
+)
 from classicmoe.plot.palette import INK, expert_colors
 
 if TYPE_CHECKING:
@@ -26,8 +36,13 @@ class ExpertDisplay:
     A line is the mean response of one expert, averaged over rows of X in which that column alone is moved; the rows
     count by its responsibility for them, so that a line belongs to the points of its colour. It is drawn solid where
     the gate asks the expert (average probability of 5 % and more) and dashed where it does not. A point is a row: its
-    colour mixes the colours of the experts in the shares of their responsibilities. For a column of levels the rows
-    lie side by side at their level, and a bar marks the mean of each expert.
+    colour mixes the colours of the experts in the shares of their responsibilities; it is hollow where the response is
+    known up to an interval only. For a column of levels the rows lie side by side at their level, and a bar marks the
+    mean of each expert.
+
+    With exposures rates are shown (of numbers of trials, shares). Of a classifier one class is shown: lines are
+    P(class given x, expert), points lie at 1 for the class and at 0 for the others. Points that lie far off (more than
+    the range of the middle 98 % beyond it) are not in the picture, which says how many they are.
 
     Parameters
     ----------
@@ -47,6 +62,10 @@ class ExpertDisplay:
         Names of the G levels; None for a column of numbers.
     n_levels : int, default=0
         How many levels the column has in all, the G most frequent ones being shown.
+    partly : array of shape (m,), optional
+        Rows whose response is known up to an interval only.
+    spread : float, default=0
+        Points are moved up or down by up to so much, so that equal counts do not hide each other.
 
     Attributes
     ----------
@@ -60,6 +79,8 @@ class ExpertDisplay:
         One per expert (columns of levels).
     mean_line_ : Line2D, LineCollection or None
         The mean of the whole model.
+    beyond_ : list of Text
+        How many points are not in the picture, at the side where they are.
     labels_ : list of Text
         The names beside the lines; empty for levels, which have a legend.
 
@@ -86,6 +107,8 @@ class ExpertDisplay:
         mean: ArrayLike | None = None,
         levels: list[str] | None = None,
         n_levels: int = 0,
+        partly: ArrayLike | None = None,
+        spread: float = 0.0,
     ):
         self.values = np.asarray(values, dtype=np.float64)
         self.predictions = np.asarray(predictions, dtype=np.float64)
@@ -95,6 +118,8 @@ class ExpertDisplay:
         self.mean = None if mean is None else np.asarray(mean, dtype=np.float64)
         self.feature_name, self.response_name = feature_name, response_name
         self.levels, self.n_levels = levels, n_levels
+        self.partly = np.zeros(len(self.points), bool) if partly is None else np.asarray(partly, dtype=bool)
+        self.spread = spread
 
     @classmethod
     def from_estimator(
@@ -107,7 +132,9 @@ class ExpertDisplay:
         ax: Axes | None = None,
         grid_resolution: int = 200,
         mean: bool = False,
-        output: int = 0,
+        output: Any = None,
+        exposure: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
         **kwargs: Any,
     ) -> ExpertDisplay:
         """Compute expert means and responsibilities of a fitted model and draw them.
@@ -127,8 +154,10 @@ class ExpertDisplay:
             Number of values of a column of numbers, over its whole range.
         mean : bool, default=False
             Whether the mean response of the whole model is drawn too.
-        output : int, default=0
-            Which of several outputs is shown.
+        output : int or label, optional
+            Which of several outputs is shown, counted from 0; of a classifier which class, the last one by default.
+        exposure, offset : array of shape (n,), optional
+            Those of the rows, for a model that was fitted with them.
         **kwargs
             For :meth:`plot`.
 
@@ -148,22 +177,21 @@ class ExpertDisplay:
         column = MovableColumn(X, feature, getattr(estimator, "feature_names_in_", None))
         shown = systematic_rows(column.n_rows, _MAX_POINTS)
         rows = systematic_rows(column.n_rows, _MAX_ROWS)
-        share = estimator.responsibilities(take_rows(X, rows), take_rows(y, rows))
-        y_shown = take_rows(y, shown)
-        response = _output(np.asarray(y_shown, dtype=np.float64), output)
+        answers = Answers(estimator, y, rows, output, exposure, offset)
         values = column.grid(grid_resolution, (0.0, 1.0))
-        mean_of = column.average(estimator.predict, rows, values) if mean else None
         display = cls(
             values=values,
-            predictions=_output(column.average(estimator.predict_experts, rows, values, share), output, axis=2),
+            predictions=column.average(answers.experts, rows, values, answers.responsibilities(X, rows)),
             probabilities=column.average(estimator.predict_gate, rows, values),
-            points=np.column_stack([column.observed(shown), response]),
-            responsibilities=estimator.responsibilities(take_rows(X, shown), y_shown),
+            points=np.column_stack([column.observed(shown), answers.response(shown)]),
+            responsibilities=answers.responsibilities(X, shown),
             feature_name=column.name,
-            response_name=_response_name(estimator, y, output),
-            mean=None if mean_of is None else _output(mean_of, output),
+            response_name=answers.name,
+            mean=column.average(answers.mean, rows, values) if mean else None,
             levels=column.levels,
             n_levels=column.n_levels,
+            partly=answers.partly(shown),
+            spread=answers.spread,
         )
         return display.plot(ax=ax, **kwargs)
 
@@ -188,16 +216,18 @@ class ExpertDisplay:
         self.ax_ = new_axes(ax)
         self.figure_ = self.ax_.get_figure(root=True)
         self.lines_, self.faint_lines_, self.bars_, self.labels_, self.mean_line_ = [], [], [], [], None
+        self.beyond_ = []
         colors = expert_colors(self.predictions.shape[1])
+        # The golden ratio's multiples fill a strip evenly and are the same at every call.
+        moved = self.points + strewn(len(self.points), 2.0 * self.spread, 0.7548776662466927)[:, None] * [0.0, 1.0]
         if self.levels is None:
-            self._plot_points(self.points, colors, point_kwargs)
+            self._plot_points(moved, colors, point_kwargs)
             self._plot_lines(colors, kwargs)
         else:
-            known = self.points[~np.isnan(self.points[:, 0])]
-            # The golden ratio's multiples fill a strip evenly and are the same at every call.
-            beside = 0.5 * ((np.arange(len(known)) * 0.6180339887498949) % 1.0 - 0.5)
-            swapped = np.column_stack([known[:, 1], known[:, 0] + beside])
-            self._plot_points(swapped, colors, point_kwargs, ~np.isnan(self.points[:, 0]))
+            known = ~np.isnan(self.points[:, 0])
+            moved = moved[known]
+            beside = strewn(len(moved), 0.5, 0.6180339887498949)
+            self._plot_points(np.column_stack([moved[:, 1], moved[:, 0] + beside]), colors, point_kwargs, known)
             self._plot_levels(colors, kwargs)
         return self
 
@@ -206,30 +236,33 @@ class ExpertDisplay:
     ) -> None:
         mixed = np.clip(self.responsibilities[shown] @ colors, 0.0, 1.0)
         n = max(len(xy), 1)
-        style = {
+        style: dict[str, Any] = {
             "c": mixed,
             "s": float(np.clip(2500.0 / n, 4.0, 24.0)),
             "alpha": float(np.clip(12.0 / np.sqrt(n), 0.3, 0.8)),
             "linewidths": 0.0,
             "zorder": 1.0,
         }
+        if self.partly[shown].any():
+            faces = np.column_stack([mixed, np.where(self.partly[shown], 0.0, style.pop("alpha"))])
+            style |= {"c": faces, "edgecolors": mixed, "linewidths": np.where(self.partly[shown], 0.8, 0.0)}
         self.points_ = self.ax_.scatter(xy[:, 0], xy[:, 1], **(style | (given or {})))
 
     def _plot_lines(self, colors: Any, kwargs: dict[str, Any]) -> None:
         ax = self.ax_
-        low, high = np.nanmin(self.points[:, 1]), np.nanmax(self.points[:, 1])
+        asked = np.where(self.probabilities >= _ASKED, self.predictions, np.nan)
+        low, high = core_range(self.points[:, 1], asked)
         margin = 0.06 * (high - low) or 1.0
         ax.set_ylim(low - margin, high + margin)  # the data decide, not extrapolations
+        self.beyond_ = note_beyond(ax, self.points[:, 1], low, high)
         edge = 0.02 * (self.values[-1] - self.values[0])
         ax.set_xlim(self.values[0] - edge, self.values[-1] + edge)
         ends, names, label_colors = list(self.predictions[-1]), expert_names(len(colors)), list(colors)
         for k, color in enumerate(colors):
-            asked = self.probabilities[:, k] >= _ASKED
-            solid = np.where(asked, self.predictions[:, k], np.nan)
             style = {"color": color, "linewidth": 2.2, "solid_capstyle": "round", "zorder": 3.0} | kwargs
             faint = {"color": color, "linewidth": 1.0, "linestyle": (0, (4, 3)), "alpha": 0.8, "zorder": 2.0}
             self.faint_lines_ += ax.plot(self.values, self.predictions[:, k], **faint)
-            self.lines_ += ax.plot(self.values, solid, **style)
+            self.lines_ += ax.plot(self.values, asked[:, k], **style)
         if self.mean is not None:
             self.mean_line_ = ax.plot(self.values, self.mean, color=INK, linewidth=1.4, linestyle=":", zorder=4.0)[0]
             ends, names, label_colors = [*ends, self.mean[-1]], [*names, "mean"], [*label_colors, INK]
@@ -247,25 +280,10 @@ class ExpertDisplay:
             reach = (self.values - 0.42, self.values + 0.42)
             self.mean_line_ = ax.vlines(self.mean, *reach, colors=INK, linewidth=1.4, linestyle=":", zorder=4.0)
             handles, names = [*handles, self.mean_line_], [*names, "mean"]
+        low, high = core_range(self.points[:, 1], self.predictions)
+        margin = 0.04 * (high - low) or 1.0
+        ax.set_xlim(low - margin, high + margin)
+        self.beyond_ = note_beyond(ax, self.points[:, 1], low, high, across=True)
         set_level_axis(ax, self.levels, self.n_levels, self.feature_name)
         ax.set_xlabel(self.response_name, parse_math=False)
         legend_above(ax, handles, names)
-
-
-def _output(values: NDArray[np.float64], output: int, axis: int = 1) -> NDArray[np.float64]:
-    """Return one of several outputs, which are the given axis; arrays of one output have no such axis."""
-    n_outputs = values.shape[axis] if values.ndim > axis else 1
-    if not 0 <= output < n_outputs:
-        raise ConfigurationError(f"output must be from 0 to {n_outputs - 1}, got {output}.")
-    return values.take(output, axis=axis) if values.ndim > axis else values
-
-
-def _response_name(estimator: Any, y: Any, output: int) -> str:
-    """Return the name of the response: as the estimator knows it, or y carries it, or plainly y."""
-    name = getattr(estimator, "response_name_", None) or getattr(y, "name", None)
-    columns = getattr(y, "columns", None)
-    if columns is not None:
-        return str(columns[output])
-    if name is not None:
-        return str(name)
-    return f"y{output}" if np.ndim(y) == 2 else "y"

@@ -69,6 +69,8 @@ class GateDisplay:
     (200, 2)
     """
 
+    _meaning = "average gate probability"
+
     def __init__(
         self,
         *,
@@ -153,38 +155,44 @@ class GateDisplay:
         GateDisplay
             Itself.
         """
-        n_experts = self.probabilities.shape[1]
         self.ax_ = new_axes(ax)
         self.figure_ = self.ax_.get_figure(root=True)
         self.lines_, self.bars_, self.labels_ = [], [], []
+        names, colors = self._names(), self._colors()
         if self.levels is None:
-            self._plot_lines(expert_colors(n_experts), kwargs)
+            self._plot_lines(names, colors, kwargs)
         else:
-            self._plot_bars(expert_colors(n_experts), kwargs)
+            self._plot_bars(names, colors, kwargs)
         return self
 
-    def _plot_lines(self, colors: Any, kwargs: dict[str, Any]) -> None:
-        ax, n_experts = self.ax_, self.probabilities.shape[1]
-        for k in range(n_experts):
+    def _names(self) -> list[str]:
+        return expert_names(self.probabilities.shape[1])
+
+    def _colors(self) -> Any:
+        return expert_colors(self.probabilities.shape[1])
+
+    def _plot_lines(self, names: list[str], colors: Any, kwargs: dict[str, Any]) -> None:
+        ax = self.ax_
+        for k in range(len(names)):
             style = {"color": colors[k], "linewidth": 2.0, "clip_on": False} | kwargs
             self.lines_ += ax.plot(self.values, self.probabilities[:, k], **style)
         ax.set_xlim(self.values[0], self.values[-1])
         ax.set_ylim(0.0, 1.0)
-        set_labels(ax, self.feature_name, "average gate probability")
+        set_labels(ax, self.feature_name, self._meaning)
         if self.observed is not None:
             inside = (self.observed >= self.values[0]) & (self.observed <= self.values[-1])
             draw_rug(ax, self.observed[inside])
-        self.labels_ = label_ends(ax, self.values[-1], self.probabilities[-1], expert_names(n_experts), colors)
+        self.labels_ = label_ends(ax, self.values[-1], self.probabilities[-1], names, colors)
 
-    def _plot_bars(self, colors: Any, kwargs: dict[str, Any]) -> None:
-        ax, n_experts = self.ax_, self.probabilities.shape[1]
+    def _plot_bars(self, names: list[str], colors: Any, kwargs: dict[str, Any]) -> None:
+        ax = self.ax_
         position = np.arange(len(self.levels))
         left = np.zeros(len(position))
-        for k in range(n_experts):
+        for k in range(len(names)):
             style = {"color": colors[k], "height": 0.7, "edgecolor": "white", "linewidth": 0.8} | kwargs
             self.bars_.append(ax.barh(position, self.probabilities[:, k], left=left, **style))
             left += self.probabilities[:, k]
         ax.set_xlim(0.0, 1.0)
         set_level_axis(ax, self.levels, self.n_levels, self.feature_name)
-        ax.set_xlabel("average gate probability")
-        legend_above(ax, [bars[0] for bars in self.bars_], expert_names(n_experts))
+        ax.set_xlabel(self._meaning)
+        legend_above(ax, [bars[0] for bars in self.bars_], names)

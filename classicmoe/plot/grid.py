@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from classicmoe.criteria import CRITERIA
 from classicmoe.exceptions import ColumnError, NoAdmissibleModelError
 from classicmoe.models.messages import name_list
-from classicmoe.plot._style import new_axes, set_labels, set_level_axis
+from classicmoe.plot._style import new_axes, room_above, set_labels, set_level_axis
 from classicmoe.plot.palette import INK, category_colors
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ class GridDisplay:
         self.frame_ = self._draw_frame()
         self.title_ = ax.text(0.0, 1.02, self._meaning(), transform=ax.transAxes, color=INK, va="bottom", fontsize=9.0)
         self._write_numbers(shade)
+        room_above(ax, self.title_)
         return self
 
     def _draw_frame(self) -> Any:

@@ -30,6 +30,16 @@ def expert_colors(n_experts: int) -> NDArray[np.float64]:
     return np.asarray(colormaps["viridis"](np.linspace(0.0, 0.9, n_experts)))[:, :3]
 
 
+def class_colors(n_classes: int) -> NDArray[np.float64]:
+    """Return one colour per class, (C, 3), none of them that of an expert among few."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
+
+    if n_classes <= len(_TOL_MUTED):
+        return np.array([to_rgb(color) for color in _TOL_MUTED[:n_classes]])
+    return np.asarray(colormaps["viridis"](np.linspace(0.0, 0.9, n_classes)))[:, :3]
+
+
 def category_colors(n: int) -> list[str]:
     """Return colours for n things that are not experts."""
     return [_OKABE_ITO[i % len(_OKABE_ITO)] for i in range(n)]
