@@ -4,6 +4,8 @@
 ``--what``          columns                      meaning
 =================== ============================ ======================================================
 mean                mean                         E[y given x]
+class               class                        the most likely class
+proba               proba_yes, proba_no, ...     P(class given x), for every class
 std                 std                          standard deviation of y given x
 gate                gate_0, gate_1, ...          P(expert given x), y unknown
 experts             expert_0, expert_1, ...      E[y given x, expert]
@@ -14,12 +16,16 @@ logprob             logprob                      log p(y given x); needs the res
 responsibility      responsibility_0, ...        P(expert given x and y); needs the response
 =================== ============================ ======================================================
 
-For a model of several responses the name of the response is added: ``mean_y0``, ``expert_0_y0``.
+For a model of several responses the name of the response is added: ``mean_y0``, ``expert_0_y0``; for one of classes
+``experts`` are P(class given x, expert), ``expert_0_yes``. With exposures mean, std, experts, quantiles and regions are
+of the count, without them of the rate.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +34,9 @@ from classicmoe.exceptions import ConfigurationError
 from classicmoe.models.messages import did_you_mean
 from classicmoe.models.tables import response_names
 
-_PLAIN = ("mean", "std", "gate", "experts", "logprob", "responsibility")
+_PLAIN = ("mean", "class", "proba", "std", "gate", "experts", "logprob", "responsibility")
+_OF_CLASSES = ("class", "proba")
+_OF_BOTH = ("gate", "experts", "logprob", "responsibility")
 _WITH_NUMBERS = {"quantile": (0.05, 0.5, 0.95), "interval": (0.9,), "hdr": (0.9,)}
 NEEDS_RESPONSE = ("logprob", "responsibility")
 
@@ -72,6 +80,25 @@ def parse_what(text: str) -> list[Item]:
     return [Item(item.kind, item.numbers or _WITH_NUMBERS.get(item.kind, ())) for item in dict.fromkeys(items)]
 
 
+def default_for(model: Any) -> str:
+    """Return what is asked of a model when nothing is said."""
+    return "class,proba" if hasattr(model, "classes_") else "mean"
+
+
+def check_items(model: Any, items: list[Item]) -> None:
+    """Refuse questions about numbers to models of classes, and the other way round.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    classes = hasattr(model, "classes_")
+    for item in items:
+        if item.kind not in _OF_BOTH and (item.kind in _OF_CLASSES) is not classes:
+            what, cure = ("classes", "class or proba") if classes else ("numbers", "mean, std, interval:0.9 ...")
+            raise ConfigurationError(f"--what {item.kind}: this is a model of {what}; ask for {cure}.")
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -90,6 +117,8 @@ def _probability(text: str) -> float:
 def names(model: Any, item: Item) -> list[str]:
     """Return what the columns of an answer are called."""
     outputs = [""] if model.n_outputs_ == 1 else [f"_{name}" for name in response_names(model)]
+    if hasattr(model, "classes_"):
+        outputs = [f"_{label}" for label in model.classes_.tolist()]
     experts = range(len(model.expert_mass_))
     percent = [f"{100.0 * level:.10g}" for level in item.numbers]
     match item.kind:
@@ -103,12 +132,14 @@ def names(model: Any, item: Item) -> list[str]:
             return [f"{end}_{p}{name}" for p in percent for end in ("lower", "upper") for name in outputs]
         case "hdr":
             return [f"hdr_{p}" for p in percent]
-        case "logprob":
-            return ["logprob"]
+        case "logprob" | "class":
+            return [item.kind]
     return [f"{item.kind}{name}" for name in outputs]
 
 
-def answers(model: Any, X: Any, y: Any, items: list[Item]) -> dict[str, Any]:
+def answers(
+    model: Any, X: Any, y: Any, items: list[Item], beside: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return the columns that were asked for, by name.
 
     Parameters
@@ -117,38 +148,43 @@ def answers(model: Any, X: Any, y: Any, items: list[Item]) -> dict[str, Any]:
     X : data frame of n rows
     y : array of shape (n,) or (n, q), or None
     items : list of Item
+    beside : dict
+        Exposures and offsets of the rows.
 
     Returns
     -------
     dict of str to array of shape (n,)
     """
     of_distribution = any(item.kind in ("std", *_WITH_NUMBERS) for item in items)
-    dist = model.predict_dist(X) if of_distribution else None
+    dist = model.predict_dist(X, **beside) if of_distribution else None
     columns: dict[str, Any] = {}
     for item in items:
         labels = names(model, item)
-        columns.update(zip(labels, _values(model, X, y, dist, item).reshape(-1, len(labels)).T, strict=True))
+        values = _values(model, X, y, dist, item, beside)
+        columns.update(zip(labels, values.reshape(-1, len(labels)).T, strict=True))
     return columns
 
 
-def _values(model: Any, X: Any, y: Any, dist: Any, item: Item) -> Any:
+def _values(model: Any, X: Any, y: Any, dist: Any, item: Item, beside: Mapping[str, Any]) -> Any:
     match item.kind:
-        case "mean":
-            return model.predict(X)
+        case "mean" | "class":
+            return model.predict(X, **beside)
+        case "proba":
+            return model.predict_proba(X)
         case "std":
             return dist.std()
         case "gate":
-            return model.predict_gate(X)
+            return model.predict_gate(X, **beside)
         case "experts":
-            return model.predict_experts(X)
+            return model.predict_experts(X, **beside)
         case "quantile":
             return dist.quantile(list(item.numbers))
         case "interval":
             return np.stack([dist.interval(level) for level in item.numbers], axis=1)
         case "logprob":
-            return model.score_samples(X, y)
+            return model.score_samples(X, y, **beside)
         case "responsibility":
-            return model.responsibilities(X, y)
+            return model.responsibilities(X, y, **beside)
     regions = [dist.interval(level, kind="hdr") for level in item.numbers]
     return np.array(
         [[json.dumps(region.tolist()) for region in row] for row in zip(*regions, strict=True)], dtype=object

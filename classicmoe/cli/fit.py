@@ -18,11 +18,16 @@ def fit(
     expert: o.ExpertTerms = None,
     gate: o.GateTerms = None,
     gate_type: o.GateType = "softmax",
+    temperature: o.Temperature = None,
     family: o.Family = "gaussian",
     structure: o.Structure = "diag",
     latent: o.Latent = 0,
     weights: o.Weights = None,
     weight_type: o.WeightType = "frequency",
+    exposure: o.Exposure = None,
+    offset: o.Offset = None,
+    upper: o.Upper = None,
+    truncate: o.Truncate = None,
     drop: o.Drop = None,
     na: o.Na = "error",
     unseen: o.Unseen = "error",
@@ -41,6 +46,7 @@ def fit(
     debug: o.Debug = False,
 ) -> None:
     """Fit one model and save it."""
+    from classicmoe.cli.carried import Carried
     from classicmoe.cli.output import Console
     from classicmoe.cli.running import check_writable, finish, print_and_save, run_fit, settings_of
     from classicmoe.cli.task import Question, prepare
@@ -49,10 +55,14 @@ def fit(
     if len(ks) > 1:
         raise typer.BadParameter("fit takes one number of experts; select takes several.", param_hint="-k")
     gate, gate_type = o.gate_of(gate, gate_type)
+    temperature, window = o.temperature_for(gate_type, temperature), o.window_for(family, upper, truncate)
     console = Console(plain)
     check_writable(output, report)
-    task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format), console)
-    settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent)
+    carried = Carried(exposure, offset, upper, window)
+    task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format, carried), console)
+    settings = settings_of(
+        seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent, temperature
+    )
     console.note(f"seed {seed}, {starts} starts")
     study = run_fit(task, settings, ks[0], jobs, console, ctx.obj)
     print_and_save(study, console, as_json, output, report)

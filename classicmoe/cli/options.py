@@ -14,7 +14,9 @@ import typer
 _FOR_SLOPE = 10  # selection.slope.table.LEAST, which would load NumPy
 _DATA, _MODEL, _SEARCH, _OUTPUT = "Data", "Model", "Search", "Output"
 
-# Those of classicmoe.experts that describe a number; a test compares. The command line starts without loading them.
+# Those of classicmoe.experts and classicmoe.gates; a test compares. The command line starts without loading them.
+CLASS_FAMILIES = ("multinomial", "ordinal")
+GATES = ("softmax", "constant", "gaussian", "tree", "activation")
 FAMILIES = (
     "gaussian laplace student_t skew_normal skew_t poisson negative_binomial binomial gamma inverse_gaussian "
     "log_normal zero_inflated_poisson zero_inflated_negative_binomial zero_inflated_binomial hurdle_poisson "
@@ -75,6 +77,42 @@ WeightType = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+Exposure = Annotated[
+    str | None,
+    typer.Option(
+        "--exposure",
+        metavar="COL",
+        help="Column of what counts grew on (years, distance), or of numbers of trials; never a feature.",
+        rich_help_panel=_DATA,
+    ),
+]
+Offset = Annotated[
+    str | None,
+    typer.Option(
+        "--offset",
+        metavar="COL",
+        help="Column that is added to the linear predictors, on the scale of the link; never a feature.",
+        rich_help_panel=_DATA,
+    ),
+]
+Upper = Annotated[
+    str | None,
+    typer.Option(
+        "--upper",
+        metavar="COL",
+        help="Upper end of the response, -y being the lower one; empty or inf: censored on the right.",
+        rich_help_panel=_DATA,
+    ),
+]
+Truncate = Annotated[
+    str | None,
+    typer.Option(
+        "--truncate",
+        metavar="LOW:HIGH",
+        help="Only rows with LOW < response <= HIGH could enter the table; either may be left out, as in 500:.",
+        rich_help_panel=_DATA,
+    ),
+]
 Drop = Annotated[
     list[str] | None,
     typer.Option(
@@ -124,8 +162,17 @@ GateType = Annotated[
     str,
     typer.Option(
         "--gate-type",
-        help="softmax, constant or gaussian.",
-        callback=one_of("softmax", "constant", "gaussian"),
+        help="softmax, constant, gaussian, tree or activation.",
+        callback=one_of(*GATES),
+        rich_help_panel=_MODEL,
+    ),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature",
+        metavar="NUMBER",
+        help="Divides the scores of a softmax or activation gate; 1 when not given.",
         rich_help_panel=_MODEL,
     ),
 ]
@@ -147,8 +194,9 @@ Family = Annotated[
     str,
     typer.Option(
         "--family",
-        help="Family of the experts: gaussian, student_t, poisson, gamma, zero_inflated_poisson, hurdle_gamma ...",
-        callback=one_of(*FAMILIES),
+        help="Family of the experts: gaussian, student_t, poisson, gamma, zero_inflated_poisson, hurdle_gamma ...; of "
+        "classes multinomial or, if they have an order, ordinal.",
+        callback=one_of(*FAMILIES, *CLASS_FAMILIES),
         rich_help_panel=_MODEL,
     ),
 ]
@@ -258,9 +306,67 @@ def contrast_for(criterion: str, contrast: str | None) -> str:
 
 
 def gate_of(terms: str | None, kind: str) -> tuple[str | None, str]:
-    """Return columns and kind of the gate: ``--gate gaussian`` names the kind."""
-    if terms in ("softmax", "constant", "gaussian"):
+    """Return columns and kind of the gate: ``--gate tree`` names the kind (``--gate tree,`` a column)."""
+    if terms in GATES:
         return None, terms
     if terms is not None and kind == "gaussian":
         raise typer.BadParameter("a Gaussian gate sees the columns of the experts.", param_hint="--gate")
     return terms, kind
+
+
+def temperature_for(kind: str, temperature: float | None) -> float | None:
+    """Return the temperature of a gate that has one.
+
+    Raises
+    ------
+    typer.BadParameter
+        Not a positive number, or another gate.
+    """
+    if temperature is None:
+        return None
+    if kind not in ("softmax", "activation"):
+        raise typer.BadParameter(f"goes with a softmax or activation gate, not {kind}.", param_hint="--temperature")
+    if not 0.0 < temperature < float("inf"):
+        raise typer.BadParameter(f"{temperature:g} is not a number > 0.", param_hint="--temperature")
+    return temperature
+
+
+def window_of(text: str | None) -> tuple[float | None, float | None] | None:
+    """Read ``500:``, ``:100`` or ``0:100``.
+
+    Raises
+    ------
+    typer.BadParameter
+        Anything else.
+
+    Examples
+    --------
+    >>> window_of("500:"), window_of(":100"), window_of("-1:2.5"), window_of(None)
+    ((500.0, None), (None, 100.0), (-1.0, 2.5), None)
+    """
+    if text is None:
+        return None
+    low, colon, high = (part.strip() for part in text.partition(":"))
+    try:
+        ends = float(low) if low else None, float(high) if high else None
+    except ValueError:
+        ends = None, None
+    if not colon or ends == (None, None) or any(end != end for end in ends):
+        raise typer.BadParameter(f"{text!r} is no window: write 500:, :100 or 0:100.", param_hint="--truncate")
+    if None not in ends and not ends[0] < ends[1]:  # type: ignore[operator]
+        raise typer.BadParameter(f"{text!r} is empty: {low} is not less than {high}.", param_hint="--truncate")
+    return ends
+
+
+def window_for(family: str, upper: str | None, truncate: str | None) -> tuple[float | None, float | None] | None:
+    """Return the window of responses that are numbers.
+
+    Raises
+    ------
+    typer.BadParameter
+        Classes have neither intervals nor windows.
+    """
+    if family in CLASS_FAMILIES and (upper or truncate):
+        name = "--upper" if upper else "--truncate"
+        raise typer.BadParameter(f"is for numbers; --family {family} is for classes.", param_hint=name)
+    return window_of(truncate)

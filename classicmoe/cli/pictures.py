@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from classicmoe.cli.family_words import LINEAR
 from classicmoe.cli.study import Study
 from classicmoe.cli.svg import canvas, inline_svg
 from classicmoe.cli.words import decider
@@ -47,14 +48,18 @@ def pictures_of_slope(study: Study) -> list[Picture]:
 
 def pictures_of_columns(study: Study) -> list[list[Picture]]:
     """Draw what the experts say and who is asked, side by side for the columns that matter most."""
-    model, (X, y) = study.model, _shown_rows(study)
+    model, (X, y, beside) = study.model, _shown_rows(study)
     experts, gate = list(model.expert_features_.input_names), list(model.gate_features_.input_names)
     if study.k == 1 or not gate_sees_columns(model):
         gate = []
     drawn: list[list[Picture]] = []
     for i, name in enumerate(_most_telling(model, X, [*experts, *gate])[:FEATURES]):
-        first = [_expert_caption(study), _GATE_CAPTION] if not drawn else ["", ""]
-        pair = _expert_picture(model, X, y, name, i, first[0]) if name in experts else []
+        caption = _CLASS_CAPTION if hasattr(model, "classes_") else _expert_caption(study)
+        first = [caption, _GATE_CAPTION] if not drawn else ["", ""]
+        if hasattr(model, "classes_"):
+            pair = _class_picture(model, X, name, i, first[0])
+        else:
+            pair = _expert_picture(model, X, y, name, i, first[0], beside) if name in experts else []
         pair += _gate_picture(model, X, name, i, first[1]) if name in gate else []
         drawn += [pair] if pair else []
     return drawn
@@ -100,10 +105,19 @@ def _starts(study: Study) -> Iterator[Picture]:
     yield Picture("Did the search agree with itself?", svg, caption)
 
 
-def _expert_picture(model: Any, X: Any, y: Any, name: str, i: int, caption: str) -> list[Picture]:
+def _class_picture(model: Any, X: Any, name: str, i: int, caption: str) -> list[Picture]:
+    from classicmoe.plot import ClassDisplay
+
+    draw = partial(ClassDisplay.from_estimator, model, X, name)
+    return _picture(f"classes{i}", f"How likely each class is along {name}", draw, caption)
+
+
+def _expert_picture(
+    model: Any, X: Any, y: Any, name: str, i: int, caption: str, beside: dict[str, Any]
+) -> list[Picture]:
     from classicmoe.plot import ExpertDisplay
 
-    draw = partial(ExpertDisplay.from_estimator, model, X, y, name)
+    draw = partial(ExpertDisplay.from_estimator, model, X, y, name, **beside)
     return _picture(f"experts{i}", f"What the experts say along {name}", draw, caption)
 
 
@@ -122,12 +136,25 @@ def _picture(prefix: str, heading: str, draw: Callable[..., Any], caption: str) 
 
 
 def _expert_caption(study: Study) -> str:
+    model, carried, name = study.model, study.task.carried, study.task.response
+    what = f"{name} per unit of {carried.exposure}" if carried.exposure else name
+    line = "line" if study.settings["family"] in LINEAR else "curve"
+    more = ""
+    if model._mixture().expert.measure == "counting" and not carried.exposure:
+        more = " Dots are moved a little up or down, so that equal counts do not hide each other."
+    if carried.upper:
+        more += " Hollow dots are known up to an interval only; those that were censored lie at the end that is known."
     return (
-        "Every dot is a row of the data, coloured by the expert that accounts for it. A line is what an expert "
-        f"predicts for {study.task.response} along this column, the other columns being as they are in the data; it is "
-        "dashed where the expert is hardly ever asked."
+        f"Every dot is a row of the data, coloured by the expert that accounts for it.{more} A {line} is what an "
+        f"expert predicts for {what} along this column, the other columns being as they are in the data; it is dashed "
+        "where the expert is hardly ever asked."
     )
 
+
+_CLASS_CAPTION = (
+    "The height of a line (the length of a bar) is the probability of a class, averaged over the rows with this column "
+    "set to the value below and the other columns as they are in the data; the strokes at the bottom are the data."
+)
 
 _JUMP_CAPTION = (
     "The more a parameter has to gain (further right), the smaller is the best model (lower). Below the price at the "
@@ -145,11 +172,12 @@ _GATE_CAPTION = (
 )
 
 
-def _shown_rows(study: Study) -> tuple[Any, Any]:
-    """Return features and response of rows in equal steps, few enough to draw."""
-    n = len(study.task.X)
+def _shown_rows(study: Study) -> tuple[Any, Any, dict[str, Any]]:
+    """Return features, response, exposures and offsets of rows in equal steps, few enough to draw."""
+    task, n = study.task, len(study.task.X)
     rows = np.unique(np.linspace(0, n - 1, min(n, _ROWS)).astype(np.intp))
-    return study.task.X.iloc[rows], study.task.y.iloc[rows]
+    y = task.y[rows] if isinstance(task.y, np.ndarray) else task.y.iloc[rows]
+    return task.X.iloc[rows], y, {name: values[rows] for name, values in task.beside.items()}
 
 
 def _most_telling(model: Any, X: Any, names: list[str]) -> list[str]:
@@ -161,7 +189,7 @@ def _most_telling(model: Any, X: Any, names: list[str]) -> list[str]:
     coder, share = model.coder_, model.expert_mass_ / model.expert_mass_.sum()
     effects = dict.fromkeys(names, 0.0)
     for side, size in (
-        (model.expert_features_, share @ np.abs(model.expert_coef_)),
+        (model.expert_features_, share @ _sizes(model)),
         (model.gate_features_, model._mixture().gate.influence(vars(model))),
     ):
         if side.kind == "columns" and len(size):
@@ -172,3 +200,9 @@ def _most_telling(model: Any, X: Any, names: list[str]) -> list[str]:
                 source = coder.names_in[coder.sources[column]]
                 effects[source] = max(effects[source], float(effect))
     return sorted(names, key=lambda name: -effects[name])
+
+
+def _sizes(model: Any) -> Any:
+    """Return how far one unit of each column moves what each expert says, (K, p)."""
+    size = np.abs(model.expert_coef_)
+    return size if size.ndim == 2 else np.ptp(model.expert_coef_, axis=1)  # of classes only differences matter

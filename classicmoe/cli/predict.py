@@ -13,13 +13,14 @@ def predict(
     model_file: o.ModelFile,
     data: o.Data,
     what: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--what",
             metavar="LIST",
-            help="mean, std, gate, experts, quantile:0.05,0.95, interval:0.9, hdr:0.9, logprob, responsibility.",
+            help="mean, std, gate, experts, quantile:0.05,0.95, interval:0.9, hdr:0.9, logprob, responsibility; of "
+            "classes class, proba. Default: mean, or class,proba.",
         ),
-    ] = "mean",
+    ] = None,
     ids: Annotated[
         list[str] | None, typer.Option("--id", metavar="COL", help="Input column to repeat; may be repeated.")
     ] = None,
@@ -29,6 +30,28 @@ def predict(
         typer.Option(
             "-y", "--response", metavar="COL", help="Response, for logprob and responsibility; default the model's."
         ),
+    ] = None,
+    exposure: Annotated[
+        str | None,
+        typer.Option(
+            "--exposure",
+            metavar="COL",
+            help="Column of exposures, or one number; default the model's column where the data have it. Answers are "
+            "of counts then, else of rates.",
+        ),
+    ] = None,
+    offset: Annotated[
+        str | None, typer.Option("--offset", metavar="COL", help="Column of offsets; default the model's.")
+    ] = None,
+    upper: Annotated[
+        str | None,
+        typer.Option(
+            "--upper", metavar="COL", help="Upper end of the response, for logprob and responsibility; as for fit."
+        ),
+    ] = None,
+    truncate: Annotated[
+        str | None,
+        typer.Option("--truncate", metavar="LOW:HIGH", help="Window, for logprob and responsibility; as for fit."),
     ] = None,
     unseen: Annotated[
         str | None,
@@ -56,9 +79,10 @@ def predict(
     """Score rows: a header and one row per input row.
 
     Columns are called mean, std, gate_0, expert_0, quantile_0.05, lower_90, upper_90, hdr_90 (a JSON list of
-    [lower, upper], since a region may have several parts), logprob, responsibility_0.
+    [lower, upper], since a region may have several parts), logprob, responsibility_0; class, proba_LABEL.
     """
-    from classicmoe.cli.asked import NEEDS_RESPONSE, parse_what
+    from classicmoe.cli.asked import NEEDS_RESPONSE, check_items, default_for, parse_what
+    from classicmoe.cli.carried import Carried
     from classicmoe.cli.output import Console, write_json
     from classicmoe.cli.running import check_writable
     from classicmoe.cli.scoring import Request, as_records, scored, text_columns, use_unseen, write_pieces
@@ -68,9 +92,11 @@ def predict(
     from classicmoe.persistence import load
 
     console = Console(plain)
-    items = parse_what(what)
+    items, window = parse_what(what or "mean"), o.window_of(truncate)
     check_writable(None if output == "-" else output)
     model = load(model_file)
+    items = items if what is not None else parse_what(default_for(model))
+    check_items(model, items)
     if unseen is not None:
         use_unseen(model, unseen)
     response = response or model.response_name_
@@ -78,7 +104,10 @@ def predict(
         raise ConfigurationError(f"{model_file} does not know what its response is called: name the column with -y.")
     keep = None if append else columns_of(ids)
     name = "standard input" if data == "-" else data.replace("\\", "/").rpartition("/")[2]
-    request = Request(model, model_file, name, items, response, keep, na, console.warn)
+    carried = Carried(exposure, offset, upper, window).or_else(Carried.of(model))
+    request = Request(
+        model, model_file, name, items, response, keep, na, console.warn, carried, exposed=exposure is not None
+    )
     with console.collecting():
         tables = scored(request, pieces(data, input_format, text_columns(model)))
         if as_json and output == "-":

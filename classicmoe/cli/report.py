@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from classicmoe.cli.carried import known_text
+from classicmoe.cli.family_words import words_of
 from classicmoe.cli.pictures import pictures_of_columns, pictures_of_search, pictures_of_slope
 from classicmoe.cli.slope import slope_section
 from classicmoe.cli.study import Study
@@ -66,14 +68,20 @@ def context(study: Study) -> dict[str, Any]:
         "date": f"{now.day} {now:%B %Y, %H:%M} UTC",
         "verdict": verdict(study),
         "experts": expert_profile(study),
+        "words": words_of(study.model, study.task.response),
+        "classes": hasattr(study.model, "classes_"),
         "models": models_table(study),
         "slope": slope_section(study.slope, study.about_the_slope, pictures_of_slope(study)) if study.slope else None,
         "pictures": {"columns": pictures_of_columns(study), "search": pictures_of_search(study)},
         "gate": _formatted(*gate_table(study.model)) if study.k > 1 else None,
+        "gate_meaning": study.model._mixture().gate.meaning(vars(study.model)),
         "coefficients": _formatted(*experts_table(study.model)),
         "facts": facts(study),
         "model_file": study.files.get("model"),
         "response": study.task.response,
+        "exposure": study.task.carried.exposure,
+        "offset": study.task.carried.offset,
+        "what": "class,proba,gate" if hasattr(study.model, "classes_") else "mean,interval:0.9,gate",
         "command": study.command,
         "versions": versions(),
     }
@@ -99,7 +107,8 @@ def _answer(study: Study) -> str:
     if not study.model.verdict_.trustworthy:
         return f"{_experts(study.k)} fit {study.task.response} best, but do not rely on it yet."
     if study.k == 1:
-        return f"One line describes {study.task.response} best: there is no sign of separate regimes."
+        one = "line" if study.settings["family"] == "gaussian" else "expert"
+        return f"One {one} describes {study.task.response} best: there is no sign of separate regimes."
     return f"{_experts(study.k)} describe {study.task.response} best."
 
 
@@ -144,27 +153,51 @@ def _choice(study: Study) -> list[str]:
     return says
 
 
-def expert_profile(study: Study) -> list[dict[str, str]]:
-    """Return who the experts are: share of the rows, typical response, scatter."""
+def expert_profile(study: Study) -> dict[str, Any]:
+    """Return who the experts are, one row each: share of the rows and what is typical of the response."""
     from classicmoe.plot.palette import expert_colors
 
     model, task = study.model, study.task
-    resp = model.responsibilities(task.X, task.y)
+    resp = model.responsibilities(task.X, task.y, **task.beside)
     weight = np.ones(len(resp)) if task.weight is None else task.weight
-    weighted = resp * weight[:, None]
-    y = task.y.to_numpy(dtype=float)
+    header, typical = _typical(study, resp * weight[:, None])
     total, colors = model.expert_mass_.sum(), expert_colors(study.k)
-    return [
+    rows = [
         {
             "name": f"expert {k}",
             "color": "#" + "".join(f"{round(255 * part):02x}" for part in colors[k]),
-            "share": f"{100.0 * model.expert_mass_[k] / total:.0f} %",
-            "rows": number(float(model.expert_mass_[k]), 3),
-            "mean": number(float(weighted[:, k] @ y / weighted[:, k].sum()), 3),
-            "scale": number(float(model.expert_scale_[k]), 3) if hasattr(model, "expert_scale_") else "-",
+            "cells": [
+                f"{100.0 * model.expert_mass_[k] / total:.0f} %",
+                number(float(model.expert_mass_[k]), 3),
+                *(cells[k] for cells in typical),
+            ],
         }
         for k in range(study.k)
     ]
+    return {"header": ["share of rows", "rows", *header], "rows": rows}
+
+
+def _typical(study: Study, weighted: Any) -> tuple[list[str], list[list[str]]]:
+    """Return headings and, for each, what stands below it for every expert; ``weighted`` are rows by experts."""
+    model, task, name = study.model, study.task, study.task.response
+    if hasattr(model, "classes_"):
+        labels = task.y.to_numpy()
+        shares = np.array([weighted[labels == label].sum(axis=0) for label in model.classes_]) / weighted.sum(axis=0)
+        most = shares.argmax(axis=0)
+        return ["most frequent class"], [
+            [f"{model.classes_[c]} ({100.0 * shares[c, k]:.0f} %)" for k, c in enumerate(most)]
+        ]
+    y = task.shown.to_numpy(dtype=float)
+    header, values = [f"average of {name}"], [y @ weighted / weighted.sum(axis=0)]
+    if task.carried.partly_known:
+        header[0] += " (as far as known)"
+    if "exposure" in task.beside:
+        header.append(f"{name} per unit of {task.carried.exposure}")
+        values.append(y @ weighted / (task.beside["exposure"] @ weighted))
+    if study.settings["family"] == "gaussian":
+        header.append("scatter (standard deviation)")
+        values.append(np.atleast_1d(model.expert_scale_))
+    return header, [[number(float(value), 3) for value in line] for line in values]
 
 
 def models_table(study: Study) -> list[dict[str, Any]]:
@@ -218,17 +251,32 @@ def facts(study: Study) -> list[tuple[str, str]]:
     reference = [f"{name}: {levels[0]}" for name, levels in model.coder_.levels.items() if levels]
     if reference:
         pairs.append(("Reference levels", ", ".join(reference)))
+    if "exposure" in task.beside:
+        pairs.append(("Exposure", f"{task.carried.exposure} (expected {task.response} is proportional to it)"))
+    if task.carried.offset:
+        pairs.append(("Offset", f"{task.carried.offset} (added on the scale of the link)"))
+    if task.carried.partly_known:
+        upper = f"; upper end: {task.carried.upper}" if task.carried.upper else ""
+        pairs.append(("Known of the response", known_text(task.y) + upper))
     if task.left_out:
         pairs.append(("Left out (--drop)", ", ".join(task.left_out)))
     if task.weight_name:
         kind = "rescaled to mean 1" if settings["weight_type"] == "sampling" else "a weight of k counts as k rows"
         pairs.append(("Weights", f"{task.weight_name} ({kind}; n = {number(model.weight_sum_, 6)})"))
     pairs += [
-        ("Gate and experts", f"{settings['gate']} gate, {settings['family']} experts{_structure(settings)}"),
+        (
+            "Gate and experts",
+            f"{settings['gate']} gate{_temperature(settings)}, {settings['family']} experts{_structure(settings)}",
+        ),
         ("Search", f"{settings['starts']} starts per model, seed {settings['seed']}, {study.seconds:.1f} s"),
     ]
     pairs += [("Worth knowing", warning) for warning in study.about_the_data]
     return pairs
+
+
+def _temperature(settings: dict[str, Any]) -> str:
+    temperature = settings.get("temperature")
+    return "" if temperature is None else f" at temperature {temperature:g}"
 
 
 def _structure(settings: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from classicmoe.cli.build import check_response, estimator_for
 from classicmoe.cli.errors import INTERRUPTED, UNTRUSTED, TableThenError
 from classicmoe.cli.output import Console, write_json
 from classicmoe.cli.progress import progress
@@ -16,9 +17,6 @@ from classicmoe.cli.study import Study
 from classicmoe.cli.task import Task
 from classicmoe.cli.words import decider, for_command_line, title
 from classicmoe.exceptions import ConfigurationError, TooFewModelsError
-from classicmoe.models._base import BaseMoERegressor
-from classicmoe.models.gaussian_gated import GaussianGatedMoERegressor
-from classicmoe.models.regressor import MoERegressor
 from classicmoe.selection.results import as_frame, model_row
 
 _LARGE = 5000
@@ -49,6 +47,7 @@ def settings_of(
     unseen: str,
     structure: str = "diag",
     latent: int = 0,
+    temperature: float | None = None,
 ) -> dict[str, Any]:
     """Return the options of a fit by name."""
     return {
@@ -61,24 +60,8 @@ def settings_of(
         "unseen": unseen,
         "structure": structure,
         "latent": latent,
+        "temperature": temperature,
     }
-
-
-def estimator_for(task: Task, settings: dict[str, Any], **more: Any) -> BaseMoERegressor:
-    """Return the unfitted estimator that the options describe."""
-    common = {
-        "expert_features": task.expert_features,
-        "n_init": settings["starts"],
-        "max_iter": settings["max_iter"],
-        "weight_type": settings["weight_type"],
-        "unseen": settings["unseen"],
-        "random_state": settings["seed"],
-        **more,
-    }
-    if settings["gate"] == "gaussian":
-        return GaussianGatedMoERegressor(noise_covariance=settings["structure"], n_latent=settings["latent"], **common)
-    gate_features = None if settings["gate"] == "constant" else task.gate_features
-    return MoERegressor(gate=settings["gate"], expert=settings["family"], gate_features=gate_features, **common)
 
 
 def run_selection(
@@ -105,6 +88,7 @@ def run_selection(
 
     began = time.perf_counter()
     with task.numbering(), console.collecting(), progress(console, len(ks)) as callback:
+        check_response(task, settings, console.warn)
         selector = MoESelector(
             estimator_for(task, settings),
             {"n_experts": ks},
@@ -115,7 +99,7 @@ def run_selection(
             callback=callback,
         )
         try:
-            selector.fit(task.X, task.y, sample_weight=task.weight)
+            selector.fit(task.X, task.y, sample_weight=task.weight, **task.beside)
         except KeyboardInterrupt:
             if not hasattr(selector, "best_estimator_"):
                 raise
@@ -124,6 +108,7 @@ def run_selection(
                 rows = selector.results_.to_dict(orient="records")
                 raise TableThenError(error, for_command_line(selector.summary()), rows) from error
             raise
+    remember(selector.best_estimator_, task)
     if criterion == "slope":
         settings = settings | {"contrast": contrast}
     study = Study(
@@ -158,16 +143,24 @@ def run_fit(task: Task, settings: dict[str, Any], k: int, jobs: int | None, cons
     interrupted = False
     model = estimator_for(task, settings, n_experts=k, n_jobs=-1 if jobs is None else jobs)
     with task.numbering(), console.collecting():
+        check_response(task, settings, console.warn)
         try:
-            model.fit(task.X, task.y, sample_weight=task.weight)
+            model.fit(task.X, task.y, sample_weight=task.weight, **task.beside)
         except KeyboardInterrupt:
             if not hasattr(model, "verdict_"):
                 raise
             interrupted = True
+    remember(model, task)
     seconds = time.perf_counter() - began
     results = as_frame([{"n_experts": k} | model_row(model) | {"seconds": seconds, "error": None}])
     text = for_command_line(model.summary())
     return Study(task, settings, results, model, 0, None, command, seconds, text, interrupted)
+
+
+def remember(model: Any, task: Task) -> None:
+    """Tell a fitted model what its response is called and which columns go with its rows; its file keeps that."""
+    model.response_name_, model.response_names_ = task.response, [task.response]
+    model.run_ = task.carried.state()
 
 
 def _warn_about_selection(study: Study, console: Console) -> None:

@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from classicmoe.cli.asked import NEEDS_RESPONSE, Item, answers, names
+from classicmoe.cli.carried import NOTHING, Carried
 from classicmoe.cli.read import require_column
 from classicmoe.cli.write import output_format, write_table
 from classicmoe.exceptions import ColumnError, MissingValuesError, ModelFileError, UnseenLevelError
@@ -42,6 +43,10 @@ class Request:
         Rows with missing values: refuse them, or leave their answers empty.
     say : callable
         Takes a sentence for the user.
+    carried : Carried
+        Columns that go with the rows, as the model remembers them or as they were named.
+    exposed : bool
+        Whether exposures were asked for, so that answers must not be rates.
     """
 
     model: Any
@@ -52,6 +57,13 @@ class Request:
     keep: list[str] | None
     na: str
     say: Callable[[str], None]
+    carried: Carried = NOTHING
+    exposed: bool = False
+
+    @property
+    def needs_y(self) -> bool:
+        """Whether some item compares with the response."""
+        return any(item.kind in NEEDS_RESPONSE for item in self.items)
 
 
 def input_columns(model: Any) -> list[str]:
@@ -106,25 +118,54 @@ def _score(request: Request, first: int, frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     model, items = request.model, request.items
-    needs_y = any(item.kind in NEEDS_RESPONSE for item in items)
-    targets = [request.response] if needs_y and request.response else []
+    carried = _carried_by(frame, request)
+    targets = [request.response] if request.needs_y and request.response else []
     kept = frame if request.keep is None else frame[_required(frame, request.keep, request.data_name)]
     _required(frame, targets, request.data_name)
     present = np.arange(len(frame))
     if request.na == "empty":
-        known = [name for name in (*input_columns(model), *targets) if name in frame.columns]
+        beside = [name for option, name in carried.columns() if option != "upper"]
+        known = [name for name in (*input_columns(model), *targets, *beside) if name in frame.columns]
         present = np.setdiff1d(present, drop_missing(frame, known)[1])
     table = pd.DataFrame(index=range(len(frame)), columns=[n for item in items for n in names(model, item)])
     if len(present):
         rows = frame.iloc[present]
         with row_numbering(1, present + first):
-            columns = answers(model, rows, rows[targets[0]] if targets else None, items)
+            y = carried.responses(rows, targets[0], request.data_name) if targets else None
+            columns = answers(model, rows, y, items, _beside(rows, carried, request))
         table = pd.DataFrame(columns, index=present).reindex(range(len(frame)))
     clash = [name for name in table.columns if name in kept.columns]
     if clash:
         request.say(f"the data have columns {', '.join(clash)} too; the answers are called predicted_...")
         table = table.rename(columns={name: f"predicted_{name}" for name in clash})
     return pd.concat([kept.reset_index(drop=True), table], axis=1)
+
+
+def _carried_by(frame: pd.DataFrame, request: Request) -> Carried:
+    """Return what goes with these rows; without their exposures the answers are of one unit of it, which is said."""
+    carried, name = request.carried, request.carried.exposure
+    if not request.needs_y:
+        carried = replace(carried, upper=None, truncate=None)
+    if name is None or name in frame.columns or _constant(name) is not None or request.exposed or request.needs_y:
+        return carried
+    request.say(f"{request.data_name} has no column {name!r} (exposure): the answers are per unit of exposure.")
+    return replace(carried, exposure=None)
+
+
+def _beside(rows: pd.DataFrame, carried: Carried, request: Request) -> dict[str, Any]:
+    """Return exposures and offsets of the rows; an exposure may be one number for all."""
+    name = carried.exposure
+    value = None if name is None or name in rows.columns else _constant(name)
+    if value is None:
+        return carried.beside(rows, request.data_name)
+    return {**replace(carried, exposure=None).beside(rows, request.data_name), "exposure": value}
+
+
+def _constant(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _required(frame: pd.DataFrame, names: list[str], source: str) -> list[str]:

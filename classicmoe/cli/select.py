@@ -44,11 +44,16 @@ def select(
     expert: o.ExpertTerms = None,
     gate: o.GateTerms = None,
     gate_type: o.GateType = "softmax",
+    temperature: o.Temperature = None,
     family: o.Family = "gaussian",
     structure: o.Structure = "diag",
     latent: o.Latent = 0,
     weights: o.Weights = None,
     weight_type: o.WeightType = "frequency",
+    exposure: o.Exposure = None,
+    offset: o.Offset = None,
+    upper: o.Upper = None,
+    truncate: o.Truncate = None,
     drop: o.Drop = None,
     na: o.Na = "error",
     unseen: o.Unseen = "error",
@@ -83,6 +88,7 @@ def select(
     Prints one table with every criterion and a verdict on every model. Starts "14/20" means that 14 of 20 finished
     starts reached the best solution.
     """
+    from classicmoe.cli.carried import Carried
     from classicmoe.cli.output import Console
     from classicmoe.cli.running import check_writable, finish, print_and_save, run_selection, settings_of
     from classicmoe.cli.task import Question, prepare
@@ -90,10 +96,14 @@ def select(
     ks = o.range_for(criterion, k)
     contrast = o.contrast_for(criterion, contrast)
     gate, gate_type = o.gate_of(gate, gate_type)
+    temperature, window = o.temperature_for(gate_type, temperature), o.window_for(family, upper, truncate)
     console = Console(plain)
     check_writable(save_best, report, resume)
-    task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format), console)
-    settings = settings_of(seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent)
+    carried = Carried(exposure, offset, upper, window)
+    task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format, carried), console)
+    settings = settings_of(
+        seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent, temperature
+    )
     console.note(f"seed {seed}, {starts} starts per model")
     study = run_selection(task, settings, ks, criterion, jobs, resume, console, ctx.obj, contrast)
     print_and_save(study, console, as_json, save_best, report)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from classicmoe.cli.carried import NOTHING, Carried, known_text
 from classicmoe.cli.output import Console
 from classicmoe.cli.read import TableInfo, read_table, require_column
 from classicmoe.exceptions import ConfigurationError, DataError, MissingValuesError, WeightError
@@ -18,6 +19,7 @@ from classicmoe.models.formula import split_formula
 from classicmoe.models.formula_terms import parse_terms
 from classicmoe.models.messages import count_text, name_list, row_numbering, rows_text
 from classicmoe.models.missing import Gap, drop_missing, missing_report
+from classicmoe.models.observed import known
 from classicmoe.models.response import check_weights
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Question:
     drop: Sequence[str] | None = None
     na: str = "error"
     input_format: str | None = None
+    carried: Carried = NOTHING
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,17 @@ class Task:
     left_out : list of str
         Columns named by ``--drop``.
     weight_name : str or None
+    response : str
+        Name of the response.
+    carried : Carried
+        Columns that are neither features, response nor weight, and the window.
+    beside : dict
+        Exposures and offsets, as keyword arguments of ``fit``.
     """
 
     info: TableInfo
     X: pd.DataFrame
-    y: pd.Series
+    y: Any
     weight: NDArray[np.float64] | None
     expert_features: Any
     gate_features: Any
@@ -71,11 +80,16 @@ class Task:
     gaps: list[Gap]
     left_out: list[str]
     weight_name: str | None
+    response: str
+    carried: Carried = NOTHING
+    beside: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def response(self) -> str:
-        """Name of the response."""
-        return str(self.y.name)
+    def shown(self) -> Any:
+        """The response as a column: of intervals some number inside."""
+        import pandas as pd
+
+        return pd.Series(known(self.y).y, name=self.response) if self.carried.partly_known else self.y
 
     def numbering(self) -> AbstractContextManager[None]:
         """Let messages count data rows of the file, from 1."""
@@ -92,6 +106,8 @@ class Task:
             "dropped_rows": (self.dropped + 1).tolist(),
             "response": self.response,
             "weights": self.weight_name,
+            **self.carried.state(),
+            "known": known_text(self.y) if self.carried.partly_known else None,
             "columns_left_out": self.left_out,
             "features": list(self.X.columns),
         }
@@ -110,29 +126,33 @@ def prepare(question: Question, console: Console) -> Task:
     frame, info = read_table(question.data, input_format=question.input_format)
     console.note(str(info))
     response, expert, gate = _terms(question, list(frame.columns), info.source)
-    left_out = columns_of(question.drop)
-    for name in (response, question.weights, *left_out):
-        if name is not None:
-            require_column(frame, name, info.source)
+    left_out, carried = columns_of(question.drop), question.carried
+    roles = {response: "response", **({question.weights: "weight"} if question.weights else {})}
+    beside = [name for _, name in carried.columns()]
+    for name in (*roles, *beside, *left_out):
+        require_column(frame, name, info.source)
     _check_roles(response, question.weights, left_out)
-    out = {response, question.weights, *left_out}
+    carried.check_roles(roles, left_out)
+    out = {*roles, *beside, *left_out}
     features = frame[[name for name in frame.columns if name not in out]]
     if not len(features.columns) and None in (expert, gate):
         raise DataError(f"{info.source} has no column besides the response {response!r} to explain it with.")
-    used = [*_used(features, expert, gate), response, *([question.weights] if question.weights else [])]
+    # A missing upper end is one: the response was censored on the right.
+    used = [*_used(features, expert, gate), *roles, *(name for name in beside if name != carried.upper)]
     gaps = [gap for gap in _gaps(frame, used) if gap.missing]
     _, dropped = drop_missing(frame, used) if gaps else (None, np.empty(0, np.intp))
     if gaps:
         _settle(question.na, gaps, dropped, info.rows, [gap.column for gap in gaps if gap.column not in out], console)
     kept = np.setdiff1d(np.arange(len(frame)), dropped)
     rows = frame.iloc[kept].reset_index(drop=True) if len(dropped) else frame
-    weight = None
-    if question.weights:
-        with row_numbering(1, kept):
-            weight = _weights(rows[question.weights], question.weights)
+    with row_numbering(1, kept):
+        weight = _weights(rows[question.weights], question.weights) if question.weights else None
+        y, given = carried.responses(rows, response, info.source), carried.beside(rows, info.source)
+    if carried.partly_known:
+        console.note(known_text(y))
     return Task(
-        info, rows[list(features.columns)], rows[response], weight, expert, gate, kept, dropped, gaps, left_out,
-        question.weights,
+        info, rows[list(features.columns)], y, weight, expert, gate, kept, dropped, gaps, left_out, question.weights,
+        response, carried, given,
     )  # fmt: skip
 
 
@@ -146,7 +166,7 @@ def _terms(question: Question, columns: list[str], source: str) -> tuple[str, An
     if question.formula is not None:
         if question.response or question.expert is not None or question.gate is not None:
             raise ConfigurationError("--formula names response, experts and gate: leave -y, --expert and --gate out.")
-        others = {*columns_of(question.drop), question.weights}
+        others = {*columns_of(question.drop), question.weights, *(name for _, name in question.carried.columns())}
         parts = split_formula(question.formula, [name for name in columns if name not in others])
         return parts.response, parts.expert, parts.gate
     if question.response is None:

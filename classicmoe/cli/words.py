@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 
 _TRANSLATIONS = [
+    (re.compile(r"numbers are a task for MoERegressor"), "numbers are a task for --family gaussian and the like"),
+    (re.compile(r"labels are a task for a classifier"), "labels are a task for --family multinomial (or ordinal)"),
+    (re.compile(r"\bMoEClassifier\b"), "the model"),
+    (re.compile(r"Use offset= or sample_weight="), "Use --offset or --weights"),
+    (re.compile(r"was fitted with (exposure|offset)=; pass \1= of these rows as well"), r"needs --\1 COL"),
+    (re.compile(r"\b(exposure|offset)=(?= |\.|,)"), r"--\1"),
     (re.compile(r"\bMoERegressor\b"), "the model"),
     (re.compile(r"\(X\.drop\(columns=\[[^\]]*\]\); command line: (--drop [^)]*)\)"), r"(\1)"),
     (re.compile(r"unseen='reference' \(command line: (--unseen reference)\)"), r"\1"),
@@ -20,6 +26,7 @@ _TRANSLATIONS = [
     (re.compile(r"\bgate_features\b"), "--gate"),
     (re.compile(r"\bexpert_features\b"), "--expert"),
     (re.compile(r"\bn_experts=(\d+)"), r"K=\1"),
+    (re.compile(r"(?<=\. )the model\b"), "The model"),
 ]
 
 SAYS = {

@@ -23,9 +23,9 @@ from classicmoe.transformers_io import dump_transformer, load_transformer
 _NUMBERS = (
     "n_outputs_ n_rows_ weight_sum_ n_parameters_ gate_rank_ expert_rank_ objective_ log_likelihood_ entropy_ "
     "joint_log_likelihood_ gate_kept_ gate_separated_ gradient_norm_ converged_ n_iter_ response_names_ response_name_ "
-    "block_path_ exposure_used_ offset_used_"
+    "block_path_ exposure_used_ offset_used_ run_"
 ).split()
-_OPTIONAL = ("joint_log_likelihood_", "gate_kept_", "block_path_", "exposure_used_", "offset_used_")
+_OPTIONAL = ("joint_log_likelihood_", "gate_kept_", "block_path_", "exposure_used_", "offset_used_", "run_")
 _SIDES = ("gate", "expert")
 
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from classicmoe import MoERegressor
-from classicmoe.cli.options import FAMILIES
+from classicmoe.cli import options
 from classicmoe.experts import EXPERTS
+from classicmoe.gates import GATES
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +23,10 @@ def counts(tmp_path_factory):
     return path, frame
 
 
-def test_every_family_that_describes_a_number_can_be_named():
-    assert set(FAMILIES) == set(EXPERTS) - {"multinomial", "ordinal"}
+def test_every_family_and_gate_can_be_named():
+    assert {*options.FAMILIES, *options.CLASS_FAMILIES} == set(EXPERTS)
+    assert set(options.CLASS_FAMILIES) == {name for name, make in EXPERTS.items() if getattr(make(), "classifies", 0)}
+    assert set(options.GATES) == set(GATES)
 
 
 def test_it_fits_what_python_fits(cli, counts):
