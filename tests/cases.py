@@ -197,6 +197,8 @@ FAMILIES = {
     "negative binomial": (NegativeBinomialExpert(), glm("negative_binomial")),
     "negative binomial shared": (NegativeBinomialExpert(scale="shared"), glm("negative_binomial")),
     "binomial": (BinomialExpert(trials=8), glm("binomial")),
+    "binomial probit": (BinomialExpert(trials=8, link="probit"), glm("binomial")),
+    "binomial cloglog": (BinomialExpert(trials=8, link="cloglog"), glm("binomial")),
     "gamma": (GammaExpert(), glm("gamma")),
     "gamma shared": (GammaExpert(scale="shared"), glm("gamma")),
     "inverse gaussian": (InverseGaussianExpert(), glm("inverse_gaussian")),
@@ -298,6 +300,8 @@ CASES |= {f"{name} / gaussian": Case(gate, *EXPERTS["gaussian"]) for name, gate 
 # One row and one column of the table: every part once, where more would only cost time.
 VARIANTS = (
     "negative binomial shared",
+    "binomial probit",
+    "binomial cloglog",
     "gamma shared",
     "inverse gaussian shared",
     "log-normal shared",

@@ -39,7 +39,7 @@ class DispersedExpert(ScoredExpert):
         """Return log y."""
         return np.asarray(np.log(np.maximum(y, TINY)))
 
-    def link(self, mean: Array) -> Array:
+    def predictor_of(self, mean: Array) -> Array:
         """Return the logarithm."""
         return np.asarray(np.log(np.maximum(mean, TINY)))
 

@@ -63,7 +63,7 @@ class LinearFamily(ABC):
     # -- what a family gives ----------------------------------------------------------------------------------------
 
     @abstractmethod
-    def link(self, mean: Array) -> Array:
+    def predictor_of(self, mean: Array) -> Array:
         """Return the linear predictor of a mean."""
 
     def start_more(self, ground: Ground) -> Array:
@@ -91,7 +91,7 @@ class LinearFamily(ABC):
     def start(self, n_experts: int, ground: Ground) -> LinearParameters:
         """Return the pooled fit without columns, the same for all experts."""
         coef = np.zeros((n_experts, len(ground.expert_gram)))
-        coef[:, 0] = self.link(ground.response_mean)[0]
+        coef[:, 0] = self.predictor_of(ground.response_mean)[0]
         return LinearParameters(coef, np.tile(self.start_more(ground), (n_experts, 1)))
 
     def location(self, params: LinearParameters, block: Block) -> Array:

@@ -24,7 +24,7 @@ class LocationScaleFamily(LinearFamily):
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"scale": ("own", "shared")}
     scale: str
 
-    def link(self, mean: Array) -> Array:
+    def predictor_of(self, mean: Array) -> Array:
         """Return the mean."""
         return mean
 

@@ -78,7 +78,7 @@ class NegativeBinomialExpert(ScoredExpert, BaseEstimator):
         """Return log(y + 1/2)."""
         return np.asarray(np.log(y + 0.5))
 
-    def link(self, mean: Array) -> Array:
+    def predictor_of(self, mean: Array) -> Array:
         """Return the logarithm."""
         return np.asarray(np.log(np.maximum(mean, 1e-8)))
 

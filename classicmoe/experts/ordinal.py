@@ -84,7 +84,7 @@ class OrdinalExpert(ScoredExpert, BaseEstimator):
         """Return the codes."""
         return y
 
-    def link(self, mean: Array) -> Array:
+    def predictor_of(self, mean: Array) -> Array:
         """Return 0: codes have no mean on the scale of the predictor."""
         return np.zeros_like(mean)
 

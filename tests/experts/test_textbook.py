@@ -5,12 +5,13 @@ import pytest
 import statsmodels.api as sm
 from scipy.optimize import minimize
 from scipy.special import gammaln
-from scipy.stats import skewnorm, t
+from scipy.stats import norm, skewnorm, t
 from statsmodels.discrete.truncated_model import TruncatedLFPoisson
 
 from classicmoe import MoERegressor, load_dataset
 from classicmoe.em.mixture import Mixture
-from classicmoe.experts import HurdleExpert, StudentTExpert
+from classicmoe.experts import BinomialExpert, HurdleExpert, StudentTExpert
+from classicmoe.experts._probability_links import LINKS
 from classicmoe.gates import ConstantGate
 from tests.cases import block_of, problem
 
@@ -87,6 +88,33 @@ def test_binomial(rows, trials):
     expected = glm(np.column_stack([y, exposure - y]), X, sm.families.Binomial())
     close(model, expected.params, expected.llf)
     assert np.allclose(model.predict(X), expected.fittedvalues, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("link", "peer"), (("probit", sm.families.links.Probit), ("cloglog", sm.families.links.CLogLog))
+)
+def test_other_links_of_a_probability(rows, link, peer):
+    rng, X, z, _, _ = rows
+    trials = rng.integers(1, 9, N)
+    y = rng.binomial(trials, norm.cdf(z))
+    model = MoERegressor(1, expert=BinomialExpert(link=link)).fit(X, y, exposure=trials)
+    expected = glm(np.column_stack([y, trials - y]), X, sm.families.Binomial(peer()))
+    close(model, expected.params, expected.llf)
+
+
+@pytest.mark.parametrize("link", ("logit", "probit", "cloglog"))
+def test_links_keep_their_tails(link):
+    own = LINKS[link]
+    z = np.linspace(-12.0, 3.0, 61)
+    p, step = own.p(z), 1e-5
+    np.testing.assert_allclose(own.log_p(z), np.log(p), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(np.exp(own.log_p(z)) + np.exp(own.log_q(z)), 1.0, rtol=1e-14)
+    np.testing.assert_allclose(own.rise(z), (own.log_p(z + step) - own.log_p(z - step)) / (2 * step), rtol=1e-7)
+    np.testing.assert_allclose(-own.fall(z), (own.log_q(z + step) - own.log_q(z - step)) / (2 * step), rtol=1e-6)
+    inner = (p > 1e-6) & (p < 1.0 - 1e-6)
+    np.testing.assert_allclose(own.predictor(p[inner]), z[inner], atol=1e-8)
+    for edge in (-40.0, 40.0):
+        assert np.isfinite([own.log_p(edge), own.log_q(edge), own.rise(edge), own.fall(edge)]).all()
 
 
 @pytest.mark.parametrize(
