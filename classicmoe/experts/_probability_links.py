@@ -37,7 +37,9 @@ def _log_of_any(z: Array) -> Array:
     """Return log(1 - exp(-exp(z)))."""
     hazard = np.exp(z)
     rare = hazard < 0.7
-    return np.where(rare, np.log(-np.expm1(-np.where(rare, hazard, 1.0))), np.log1p(-np.exp(-hazard)))
+    return np.where(
+        rare, np.log(-np.expm1(-np.where(rare, hazard, 1.0))), np.log1p(-np.exp(-np.where(rare, 1.0, hazard)))
+    )
 
 
 def _rise_of_hazard(z: Array) -> Array:
