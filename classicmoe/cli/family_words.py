@@ -67,9 +67,11 @@ def words_of(model: Any, response: str) -> FamilyWords:
     further = [text for attribute, text in _FURTHER.items() if hasattr(model, attribute)]
     further = [f"(scale) is {_SCALES.get(base, 'the scale of the scatter')}" if t == "scale" else t for t in further]
     several, caption = _meaning(base)
-    caption = "; ".join([caption.format(y=response), *further])
-    zeros = " A zero has a probability of its own in every expert." if base != name else ""
-    return FamilyWords(several.format(y=response) + zeros, single, f"Experts: {caption}")
+    exposure = (getattr(model, "run_", None) or {}).get("exposure")
+    what = response + (f" per unit of {exposure}" if exposure else "") + (", such zeros aside," if base != name else "")
+    caption = "; ".join([caption.format(y=what), *further])
+    zeros = "A zero has a probability of its own in every expert. " if base != name else ""
+    return FamilyWords(zeros + several.format(y=what), single, f"Experts: {caption}")
 
 
 def _meaning(base: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from classicmoe import criteria
 from classicmoe.cli.output import aligned, markdown
 from classicmoe.cli.words import number
-from classicmoe.models.tables import coefficient_rows, expert_table_rows, gate_table_rows, response_names
+from classicmoe.models.tables import coefficient_rows, expert_table_rows, gate_table_rows, output_names, response_names
 
 Table = tuple[list[str], list[list[Any]]]
 
@@ -31,13 +31,13 @@ def gate_table(model: Any) -> Table:
 
 
 def experts_table(model: Any) -> Table:
-    """Return the experts' coefficients and scales, terms by experts; with several responses these come first."""
-    outputs = response_names(model)
+    """Return the experts' coefficients and scales, terms by experts; several responses or classes come first."""
+    outputs, first = output_names(model), "class" if hasattr(model, "classes_") else "response"
     rows: list[list[Any]] = []
     for j, output in enumerate(outputs):
         head = [output] if len(outputs) > 1 else []
         rows += [[*head, term, *row.tolist()] for term, row in expert_table_rows(model, j)]
-    return [*(["response"] if len(outputs) > 1 else []), "term", *_experts(len(model.expert_mass_))], rows
+    return [*([first] if len(outputs) > 1 else []), "term", *_experts(len(model.expert_mass_))], rows
 
 
 def fit_table(model: Any) -> Table:

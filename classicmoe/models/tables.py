@@ -64,7 +64,7 @@ def _word(name: str) -> str:
 
 
 def _is_further(name: str) -> bool:
-    known = ("expert_intercept_", "expert_coef_", "expert_mass_")
+    known = ("expert_intercept_", "expert_coef_", "expert_mass_", "expert_family_")  # names of families say it better
     return name.startswith("expert_") and name.endswith("_") and name not in known
 
 
@@ -114,8 +114,8 @@ def summarise(estimator: Any) -> Summary:
     )
     reweighted = bool((getattr(estimator, "class_weight_", np.ones(1)) != 1.0).any())
     lines = [
-        f"Mixture of experts: {mixture.gate.name} gate, {mixture.expert.name} experts   n = {n:g}   K = {k}",
-        f"response: {', '.join(response_names(estimator))}{_classes_text(estimator)}",
+        f"Mixture of experts: {mixture.gate.name} gate, {_families_text(estimator)} experts   n = {n:g}   K = {k}",
+        f"response: {', '.join(response_names(estimator))}{_classes_text(estimator)}{_beside_text(estimator)}",
         f"{'joint ' if mixture.gate.joint else ''}log-likelihood {ll:.6g}   parameters {free}   "
         f"{'' if reweighted else criteria_text}"
         f"entropy {_number(criteria.normalised_entropy(entropy, n, k))}",
@@ -151,6 +151,21 @@ def _classes_text(estimator: Any) -> str:
     if not hasattr(estimator, "classes_"):
         return ""
     return f"   classes: {name_list(estimator.classes_.tolist(), quote=False)}"
+
+
+def _families_text(estimator: Any) -> str:
+    """Return the family of the experts; of a list the families in the experts' order."""
+    expert = estimator._mixture().expert
+    if not hasattr(estimator, "expert_family_"):
+        return str(expert.name)
+    return ", ".join(expert.experts[int(j)].name for j in estimator.expert_family_)
+
+
+def _beside_text(estimator: Any) -> str:
+    """Return what the rows of the fit carried beside columns and response, by name where it is known."""
+    run = getattr(estimator, "run_", None) or {}
+    given = [name for name in ("exposure", "offset") if getattr(estimator, f"{name}_used_", False)]
+    return "".join(f"   {name}: {run.get(name) or 'given'}" for name in given)
 
 
 def _expert_lines(estimator: Any, header: list[str]) -> list[str]:

@@ -60,7 +60,8 @@ class Answers:
             self._place = _place(self._classes.tolist(), output)
             self.name, self.spread = f"P({self.name} = {self._classes[self._place]})", _CLASSES
         elif self._exposure is not None:
-            self.name += " per trial" if family.exposure_is == "trials" else " per unit of exposure"
+            unit = (getattr(estimator, "run_", None) or {}).get("exposure") or getattr(exposure, "name", None)
+            self.name += " per trial" if family.exposure_is == "trials" else f" per unit of {unit or 'exposure'}"
         elif getattr(family, "measure", "") == "counting":
             self.spread = _COUNTS
 

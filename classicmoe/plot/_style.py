@@ -97,7 +97,8 @@ def note_beyond(ax: Axes, values: NDArray[np.float64], low: float, high: float, 
             continue
         side = ("to the right" if top else "to the left") if across else ("above" if top else "below")
         farthest = values[outside].max() if top else values[outside].min()
-        text = f"{number} row{'s' * (number > 1)} {side}, the farthest at {farthest:.4g}"
+        number_text = f"{farthest:,.0f}" if abs(farthest) >= 1000.0 else f"{farthest:.3g}"
+        text = f"{number} row{'s' * (number > 1)} {side}, the farthest at {number_text}"
         x, y = (0.99 if top and across else 0.01), (0.99 if top and not across else 0.01)
         align = {"ha": "right" if x > 0.5 else "left", "va": "top" if y > 0.5 else "bottom"}
         notes.append(ax.text(x, y, text, transform=ax.transAxes, color=INK, fontsize="x-small", **align))

@@ -252,6 +252,8 @@ class ExpertDisplay:
         ax = self.ax_
         asked = np.where(self.probabilities >= _ASKED, self.predictions, np.nan)
         low, high = core_range(self.points[:, 1], asked)
+        if self.partly.any() and np.isfinite(asked).any():  # what was censored may lie beyond all that was seen
+            low, high = min(low, float(np.nanmin(asked))), max(high, float(np.nanmax(asked)))
         margin = 0.06 * (high - low) or 1.0
         ax.set_ylim(low - margin, high + margin)  # the data decide, not extrapolations
         self.beyond_ = note_beyond(ax, self.points[:, 1], low, high)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -106,12 +107,16 @@ def test_an_offset_of_log_exposure_is_the_same_model_and_must_be_there(tables, c
 def test_select_passes_everything_on(tables, claims):
     result = tables(
         *"select claims.csv -y claims --family poisson --exposure years --drop log_years -k 1:2 --starts 3 "
-        "--criterion cv --json".split()
+        "--criterion cv --report r.html --json".split()
     )
     model = MoERegressor(2, expert="poisson", n_init=3, random_state=0)
     model.fit(claims[["age"]], claims["claims"], exposure=claims["years"])
     assert result.json["models"][1]["log_likelihood"] == pytest.approx(model.log_likelihood_, rel=1e-9)
-    assert load("best.cmoe").run_["exposure"] == "years" and load("best.cmoe").response_name_ == "claims"
+    best = load("best.cmoe")
+    assert best.run_["exposure"] == "years" and best.response_name_ == "claims"
+    assert "exposure: years" in tables("show", "best.cmoe").out
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert "claims per unit of years" in page and "exp of it is the factor" in page
 
 
 def test_censored_and_truncated_costs(tables, losses):

@@ -59,6 +59,10 @@ def test_select_and_predict(table, iris):
     np.testing.assert_array_equal(more["logprob"].astype(float), best.score_samples(X, y))
     page = Path("r.html").read_text(encoding="utf-8")
     assert "species in iris.csv" in page and "standard deviation" not in page
+    assert "How likely each class is along length" in page and "most frequent class" in page
+    shown = table("show", "best.cmoe", "--table", "experts", "--json").json["rows"]
+    assert [row["class"] for row in shown] == [name for name in best.classes_ for _ in range(3)]
+    np.testing.assert_array_equal([row["expert 0"] for row in shown[1:3]], best.expert_coef_[0, 0])
 
 
 def test_ordinal_classes_and_their_order(table, iris):
