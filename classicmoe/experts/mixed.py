@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block, Design, Expert, Ground, Measure, Response, Scaling, Step
 from classicmoe.distributions.mixed import MixedComponents
+from classicmoe.experts._side_by_side import DERIVED, published, rebuilt
 from classicmoe.experts._support import Misfit
 from classicmoe.experts._views import WithResponse
 
@@ -278,30 +279,17 @@ class MixedExpert(BaseEstimator):
 
     def attributes(self, params: MixedParameters) -> dict[str, Array]:
         """Return all experts' attributes; NaN where a family has none of the name."""
-        each = [expert.attributes(part) for expert, part in self._each(params)]
-        width = max((len(own["expert_coef_"][0]) for own in each if "expert_coef_" in own), default=0)
-        out: dict[str, Array] = {"expert_family_": params.place.copy()}
-        names = dict.fromkeys(name for own in each for name in own if name != "expert_covariances_")
-        for name in ("expert_coef_", *names):
-            missing = np.zeros((1, width)) if name == "expert_coef_" else np.full(1, np.nan)
-            out[name] = np.concatenate([own.get(name, missing) for own in each])
-        return out
+        return {"expert_family_": params.place.copy()} | published(self._each(params))
 
     def from_attributes(self, attributes: Mapping[str, Array]) -> MixedParameters:
         """Rebuild the parameters from the fitted attributes."""
         place = np.asarray(attributes["expert_family_"], dtype=float)
-        parts = []
-        for k, j in enumerate(place):
-            own = {name: value[k : k + 1] for name, value in attributes.items() if _per_expert(name, value, len(place))}
-            if "expert_scale_" in own:
-                own["expert_covariances_"] = np.square(own["expert_scale_"])[:, None, None]
-            parts.append(self.experts[int(j)].from_attributes(own))
-        return MixedParameters(tuple(parts), place)
+        return MixedParameters(rebuilt(self.experts, place, attributes), place)
 
     def shapes(self, n_experts: int, n_outputs: int, n_columns: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the fitted attributes."""
         each = [expert.shapes(n_experts, n_outputs, n_columns) for expert in self.experts]
-        shapes = {name: shape for own in each for name, shape in own.items() if name != "expert_covariances_"}
+        shapes = {name: shape for own in each for name, shape in own.items() if name != DERIVED}
         return shapes | {"expert_family_": (n_experts,), "expert_coef_": (n_experts, n_columns)}
 
     def sort_keys(self, params: MixedParameters) -> Array:
@@ -315,7 +303,3 @@ class MixedExpert(BaseEstimator):
             for k, (expert, part) in enumerate(self._each(params))
         ]
         return MixedComponents(own, [[k] for k in range(len(own))])
-
-
-def _per_expert(name: str, value: Any, n_experts: int) -> bool:
-    return name.startswith("expert_") and name.endswith("_") and np.shape(value)[:1] == (n_experts,)
