@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from classicmoe.cli import options as o
+from classicmoe.cli import values
 
 
 def fit(
@@ -51,11 +52,11 @@ def fit(
     from classicmoe.cli.running import check_writable, finish, print_and_save, run_fit, settings_of
     from classicmoe.cli.task import Question, prepare
 
-    ks = o.counts_of_experts(k)
+    ks = values.counts_of_experts(k)
     if len(ks) > 1:
         raise typer.BadParameter("fit takes one number of experts; select takes several.", param_hint="-k")
-    gate, gate_type = o.gate_of(gate, gate_type)
-    temperature, window = o.temperature_for(gate_type, temperature), o.window_for(family, upper, truncate)
+    gate, gate_type = values.gate_of(gate, gate_type)
+    temperature, window = values.temperature_for(gate_type, temperature), values.window_for(family, upper, truncate)
     console = Console(plain)
     check_writable(output, report)
     carried = Carried(exposure, offset, upper, window)

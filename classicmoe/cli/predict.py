@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from classicmoe.cli import options as o
+from classicmoe.cli import values
 
 
 def predict(
@@ -92,7 +93,7 @@ def predict(
     from classicmoe.persistence import load
 
     console = Console(plain)
-    items, window = parse_what(what or "mean"), o.window_of(truncate)
+    items, window = parse_what(what or "mean"), values.window_of(truncate)
     check_writable(None if output == "-" else output)
     model = load(model_file)
     items = items if what is not None else parse_what(default_for(model))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from classicmoe.cli import options as o
+from classicmoe.cli import values
 
 
 def select(
@@ -93,10 +94,10 @@ def select(
     from classicmoe.cli.running import check_writable, finish, print_and_save, run_selection, settings_of
     from classicmoe.cli.task import Question, prepare
 
-    ks = o.range_for(criterion, k)
-    contrast = o.contrast_for(criterion, contrast)
-    gate, gate_type = o.gate_of(gate, gate_type)
-    temperature, window = o.temperature_for(gate_type, temperature), o.window_for(family, upper, truncate)
+    ks = values.range_for(criterion, k)
+    contrast = values.contrast_for(criterion, contrast)
+    gate, gate_type = values.gate_of(gate, gate_type)
+    temperature, window = values.temperature_for(gate_type, temperature), values.window_for(family, upper, truncate)
     console = Console(plain)
     check_writable(save_best, report, resume)
     carried = Carried(exposure, offset, upper, window)
