@@ -197,7 +197,9 @@ def test_after_a_failed_model_the_next_one_is_not_split(ethanol):
 
     told = []
     grid = {"n_experts": [1, 2, 3]}
-    selector = MoESelector(Fails(n_init=1), grid, callback=lambda *call: told.append(call[:2])).fit(*ethanol)
+    selector = MoESelector(
+        Fails(n_init=1, tol=1e-5, random_state=0), grid, callback=lambda *call: told.append(call[:2])
+    ).fit(*ethanol)
     assert selector.results_["start"].tolist() == ["independent"] * 3
     assert told == [(1, 5), (2, 5), (3, 5)]
 
