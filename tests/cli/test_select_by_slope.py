@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from classicmoe import MoERegressor, MoESelector, load
-from classicmoe.cli import options
+from classicmoe.cli import values
 from classicmoe.cli.words import for_command_line
 from classicmoe.exceptions import TooFewModelsError
 from classicmoe.selection.slope import slope_heuristic
@@ -96,7 +96,7 @@ def test_the_page_shows_pictures_plateaus_and_cautions(cli, files, scripted):
 
 
 def test_too_few_models_to_begin_with_and_too_few_in_the_end(cli, files, scripted, monkeypatch):
-    assert options._FOR_SLOPE == LEAST
+    assert values._FOR_SLOPE == LEAST
     short = cli("select", files / "visits.csv", *ARGUMENTS, "--criterion", "slope", "-k", "1:9", "--json")
     assert short.code == 2 and short.json["kind"] == "usage"
     assert "'1:9' makes 9 models; --criterion slope needs at least 10" in short.json["message"]
