@@ -45,7 +45,9 @@ def successes(y: Array, exposure: Array | None, trials: int = 1) -> Misfit | Non
     """Whole numbers from 0 to the number of trials: the exposure, without one that of the family."""
     below = _found(y < 0.0, "negative", "Successes are counted from 0.")
     known = np.full(len(y), float(trials)) if exposure is None else exposure
-    whole = _found((y != np.round(y)) | (known != np.round(known)), "not whole", "Successes and trials are counted.")
+    whole = _found(y != np.round(y), "not whole", "Successes are counted.") or _found(
+        known != np.round(known), "out of a number of trials that is not whole", "Correct the exposure: it counts trials."
+    )
     cure = "Give the number of trials as exposure=." if exposure is None else "There are more successes than trials."
     return below or whole or _found(y > known, "above the number of trials", cure)
 

@@ -44,6 +44,12 @@ def test_responses_outside_the_support_are_named(expert, y, message):
         MoERegressor(2, expert=expert).fit(X, y)
 
 
+def test_trials_are_counted():
+    trials = changed(np.full(60, 20.0), r2=7.5)
+    with pytest.raises(DataError, match="number of trials that is not whole in 1 of 60 rows.*row 2.*exposure"):
+        MoERegressor(1, expert="binomial").fit(X, COUNTS, exposure=trials)
+
+
 def test_rows_of_weight_zero_may_hold_anything():
     weight = changed(np.ones(60), r3=0.0)
     model = MoERegressor(1, expert="poisson").fit(X, changed(COUNTS, r3=-1.0), sample_weight=weight)
