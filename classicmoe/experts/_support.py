@@ -46,7 +46,7 @@ def successes(y: Array, exposure: Array | None, trials: int = 1) -> Misfit | Non
     below = _found(y < 0.0, "negative", "Successes are counted from 0.")
     known = np.full(len(y), float(trials)) if exposure is None else exposure
     whole = _found(y != np.round(y), "not whole", "Successes are counted.") or _found(
-        known != np.round(known), "out of a number of trials that is not whole", "Correct the exposure: it counts trials."
+        known != np.round(known), "out of a number of trials that is not whole", "The exposure counts trials."
     )
     cure = "Give the number of trials as exposure=." if exposure is None else "There are more successes than trials."
     return below or whole or _found(y > known, "above the number of trials", cure)

@@ -46,7 +46,7 @@ def test_responses_outside_the_support_are_named(expert, y, message):
 
 def test_trials_are_counted():
     trials = changed(np.full(60, 20.0), r2=7.5)
-    with pytest.raises(DataError, match="number of trials that is not whole in 1 of 60 rows.*row 2.*exposure"):
+    with pytest.raises(DataError, match=r"number of trials that is not whole in 1 of 60 rows.*row 2.*exposure"):
         MoERegressor(1, expert="binomial").fit(X, COUNTS, exposure=trials)
 
 
