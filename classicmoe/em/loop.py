@@ -73,25 +73,27 @@ class Climb:
                 cycle.append(following)
             quiet = quiet + 1 if self._little_left([t.objective for t in cycle]) else 0
             if quiet == 2:
-                following, status = self._confirm(cycle)
+                cycle, status = self._confirm(cycle)
                 if status is not None:
-                    return following, status
-                cycle, quiet = [*cycle[:-1], following], 0
+                    return cycle[-1], status
+                quiet = 0
             triple = self._leap(extrapolation, cycle)
 
-    def _confirm(self, cycle: list[Triple]) -> tuple[Triple, Status | None]:
-        """Take plain steps until only what is slow is left, and end the climb if the rule is met then as well."""
-        last = cycle[-2:]
-        if last[1].objective - last[0].objective < SURELY * self.control.threshold(self.problem.ground.weight):
-            return last[1], Status.CONVERGED
+    def _confirm(self, cycle: list[Triple]) -> tuple[list[Triple], Status | None]:
+        """Take plain steps until only what is slow is left, and end the climb if the rule is met then as well.
+
+        Returns the last three triples, each a plain step from the one before.
+        """
+        threshold = self.control.threshold(self.problem.ground.weight)
+        if cycle[2].objective - cycle[1].objective < SURELY * threshold:
+            return cycle, Status.CONVERGED
         for _ in range(CONFIRMING):
-            following, status = self._step(last[-1], 2)
+            following, status = self._step(cycle[-1], 2)
             if status is not None:
-                return following, status
-            last.append(following)
-        gain = last[-1].objective - last[-2].objective
-        slow = gain < SLOW * self.control.threshold(self.problem.ground.weight)
-        return last[-1], Status.CONVERGED if slow and self._little_left([t.objective for t in last[-3:]]) else None
+                return [*cycle[1:], following], status
+            cycle = [*cycle[1:], following]
+        slow = cycle[2].objective - cycle[1].objective < SLOW * threshold
+        return cycle, Status.CONVERGED if slow and self._little_left([t.objective for t in cycle]) else None
 
     def _step(self, triple: Triple, quiet: int) -> tuple[Triple, Status | None]:
         """Take one plain step, or say why the climb ends here."""
