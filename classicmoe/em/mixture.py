@@ -149,13 +149,14 @@ def log_sum_exp(values: Array) -> Array:
 
 def add_mixture_statistics(total: MixtureStatistics, more: MixtureStatistics) -> MixtureStatistics:
     """Add ``more`` to ``total`` in place and return it."""
-    _add(total, more)
+    add_statistics(total, more)
     return total
 
 
-def _add(total: Statistics, more: Statistics) -> None:
+def add_statistics(total: Statistics, more: Statistics) -> None:
+    """Add ``more`` to ``total`` in place."""
     for x, z in zip(total, more, strict=True):
         if isinstance(x, tuple):
-            _add(x, z)
+            add_statistics(x, z)
         elif x is not None:
             np.add(x, z, out=x)

@@ -20,7 +20,7 @@ import numpy as np
 
 from classicmoe import kernels
 from classicmoe.contracts import Array, Ground, Statistics, Step
-from classicmoe.em.mixture import Mixture, MixtureParameters, log_sum_exp
+from classicmoe.em.mixture import Mixture, MixtureParameters, add_statistics, log_sum_exp
 from classicmoe.symmetric import unpack_symmetric
 
 MOST = 30.0  # log of the rows that may be expected outside for one inside
@@ -74,10 +74,9 @@ class TruncatedMixture(Mixture):
             return TruncatedStatistics(*super().statistics(params, block, given), _gram(block.weight, block))
         other, resp = self._unseen(params, block)
         seen = super().statistics(params, block)
-        gate = _sum(seen.gate, self.gate.statistics(params.gate, other, resp))
-        expert = _sum(seen.expert, self.expert.statistics(params.expert, other, resp))
-        gram = _gram(block.weight + other.weight, block)
-        return TruncatedStatistics(gate, expert, seen.mass, seen.log_likelihood, gram)
+        add_statistics(seen.gate, self.gate.statistics(params.gate, other, resp))
+        add_statistics(seen.expert, self.expert.statistics(params.expert, other, resp))
+        return TruncatedStatistics(*seen, _gram(block.weight + other.weight, block))
 
     def update(
         self, params: MixtureParameters, statistics: Any, ground: Ground, step: Step = "full"
@@ -99,10 +98,3 @@ def _gram(weight: Array, block: Any) -> Array:
     out = np.zeros((1, width * (width + 1) // 2))
     kernels.moments.add_second_moments(weight[None], block.gate_columns, out)
     return out[0]
-
-
-def _sum(a: Statistics, b: Statistics) -> Statistics:
-    if isinstance(a, tuple):
-        parts = [_sum(x, z) for x, z in zip(a, b, strict=True)]
-        return type(a)(*parts) if hasattr(a, "_fields") else tuple(parts)
-    return a if a is None else a + b
