@@ -126,7 +126,7 @@ def window_of(text: str | None) -> tuple[float | None, float | None] | None:
         ends = None, None
     if not colon or ends == (None, None) or any(end != end for end in ends):
         raise typer.BadParameter(f"{text!r} is no window: write 500:, :100 or 0:100.", param_hint="--truncate")
-    if None not in ends and not ends[0] < ends[1]:  # type: ignore[operator]
+    if ends[0] is not None and ends[1] is not None and ends[0] >= ends[1]:
         raise typer.BadParameter(f"{text!r} is empty: {low} is not less than {high}.", param_hint="--truncate")
     return ends
 
