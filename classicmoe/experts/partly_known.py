@@ -131,14 +131,14 @@ class PartlyKnown:
             return moved
 
         middle = known.log_prob(self.base.conditional(params, known.location, known.exposure))
-        out = [_differences(by_predictor, middle, unit)]
+        out = _differences(by_predictor, middle, unit)
         if hasattr(self.base, "derivatives") and not block.outside:
-            exact = np.flatnonzero(~(known.lower < known.upper))
-            if len(exact):
-                for own, given in zip(out[0], self.base.derivatives(params, block), strict=True):
-                    own[:, exact] = given[:, exact]
+            # The family's own ones, where it has any: a density with a corner has no differences there.
+            exact = ~(known.lower < known.upper)
+            for own, given in zip(out, self.base.derivatives(params, block), strict=True):
+                own[:, exact] = given[:, exact]
         steps = np.full(len(unit), STEP)
-        return out + [_differences(by_other(j), middle, steps) for j in range(line.more.shape[1])]
+        return [out] + [_differences(by_other(j), middle, steps) for j in range(line.more.shape[1])]
 
     def statistics(self, params: Any, block: Block, resp: Array) -> Any:
         """Return mass, gradient, curvature and the sums of two derivatives in the further parameters."""
