@@ -23,6 +23,7 @@ from classicmoe.covariances import whitened
 from classicmoe.covariances.dense import FEW, Dense, DenseStatistics
 from classicmoe.symmetric import pack_symmetric, unpack_symmetric
 
+EMPTY = 1e-10  # share of all weight below which an expert has no rows
 SINGULAR = 1e-12  # share of a column's squares that is its own, below which it is rounding
 
 
@@ -157,11 +158,18 @@ class LinearGaussian:
         self, params: GaussianParameters, statistics: GaussianStatistics, ground: Ground, step: Step = "full"
     ) -> GaussianParameters:
         """Return the weighted least-squares fits; every step is exact, so "half" and "safe" are the same."""
-        mass, gradient, packed, sums = statistics
-        gram = unpack_symmetric(packed, params.coef.shape[2])
-        alive = mass > 1e-10 * ground.weight
+        gram = unpack_symmetric(statistics.gram, params.coef.shape[2])
+        alive = statistics.mass > EMPTY * ground.weight
         change = np.zeros_like(params.coef)
-        change[alive] = solve(gram[alive], gradient[alive])
+        change[alive] = solve(gram[alive], statistics.gradient[alive])
+        return self._moved(params, statistics, change, gram, ground)
+
+    def _moved(
+        self, params: GaussianParameters, statistics: GaussianStatistics, change: Array, gram: Array, ground: Ground
+    ) -> GaussianParameters:
+        """Return the parameters after a change (K, q, p) of the coefficients, covariances about the new means."""
+        mass, gradient, _, sums = statistics
+        alive = mass > EMPTY * ground.weight
         change, noise = self.structure.update(
             params.noise, sums, change, gradient, gram, np.where(alive, mass, 0.0), ground.floor
         )

@@ -71,7 +71,21 @@ class ScoredExpert(LinearFamily):
     ) -> LinearParameters:
         """Return the parameters after (a share of) one scoring step."""
         change = SHARE[step] * direction(params.coef, statistics, self.ridge, self.longest, ground)
+        return self.moved(params, statistics, change, ground, step)
+
+    def quadratic(self, params: LinearParameters, statistics: LinearStatistics) -> tuple[Array, Array]:
+        """Return derivative (K, p) and curvature (K, p, p) of the weighted log-density in the coefficients."""
+        return statistics.gradient, unpack_symmetric(statistics.curvature, params.coef.shape[1])
+
+    def moved(
+        self, params: LinearParameters, statistics: LinearStatistics, change: Array, ground: Ground, step: Step
+    ) -> LinearParameters:
+        """Return the parameters after a change (K, p) of the coefficients and the step of the further parameters."""
         return LinearParameters(params.coef + change, self.update_more(params, statistics, change, ground, step))
+
+    def row_slopes(self, params: LinearParameters, block: Block, resp: Array) -> Array:
+        """Return the rows' derivatives in the predictors, times the responsibilities, (K, m)."""
+        return np.asarray(resp * self.derivatives(params, block)[0])
 
     def score(self, params: LinearParameters, statistics: LinearStatistics) -> Array:
         """Return the derivative of the penalised log-likelihood in the packed parameters."""

@@ -15,12 +15,13 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from classicmoe.contracts import Array
+from classicmoe.contracts import Array, Block, Ground, Step
 from classicmoe.covariances import Dense, Diagonal
-from classicmoe.covariances.linear import GaussianParameters, LinearGaussian
+from classicmoe.covariances.linear import GaussianParameters, GaussianStatistics, LinearGaussian
 from classicmoe.covariances.sharing import Scale, share_free
 from classicmoe.distributions.gaussian import GaussianComponents, JointGaussianComponents
 from classicmoe.experts._linear import LinearParameters
+from classicmoe.symmetric import unpack_symmetric
 
 ATTRIBUTES = ("expert_coef_", "expert_intercept_", "expert_scale_", "expert_covariances_")
 Structure = Literal["full", "diag", "spherical"]
@@ -99,6 +100,24 @@ class GaussianExpert(LinearGaussian, BaseEstimator):
         """Invert :meth:`as_line`, with variances above the floor."""
         variance = np.maximum(np.exp(2.0 * np.clip(line.more, -40.0, 40.0)), floor)
         return GaussianParameters(line.coef[:, None], self.structure.from_dense(variance[..., None]))
+
+    def quadratic(self, params: GaussianParameters, statistics: GaussianStatistics) -> tuple[Array, Array]:
+        """Return derivative (K, p) and curvature (K, p, p) of the weighted log-density of one output."""
+        precision = 1.0 / self.structure.variances(params.noise)
+        gram = unpack_symmetric(statistics.gram, params.coef.shape[2])
+        return precision * statistics.gradient[:, 0], precision[:, :, None] * gram
+
+    def moved(
+        self, params: GaussianParameters, statistics: GaussianStatistics, change: Array, ground: Ground, step: Step
+    ) -> GaussianParameters:
+        """Return the parameters after a change (K, p) of the coefficients of one output."""
+        gram = unpack_symmetric(statistics.gram, params.coef.shape[2])
+        return self._moved(params, statistics, change[:, None], gram, ground)
+
+    def row_slopes(self, params: GaussianParameters, block: Block, resp: Array) -> Array:
+        """Return the rows' derivatives in the means of one output, times the responsibilities, (K, m)."""
+        residual = block.y - self.mean(params, block)[:, 0]
+        return np.asarray(resp * residual / self.structure.variances(params.noise))
 
     def pack_slopes(self, by_coef: Array, by_more: Array) -> Array:
         """Return derivatives in coefficients (..., K, p) and log standard deviations (..., K, 1) in packed order."""

@@ -119,7 +119,8 @@ class SoftmaxGate(LogOdds, BaseEstimator):
         self.log_prob(params, block)
         return block.scratch("gate prob", len(params.coef))
 
-    def _gradient_rows(self, params: SoftmaxParameters, block: Block, resp: Array) -> Array:
+    def row_slopes(self, params: SoftmaxParameters, block: Block, resp: Array) -> Array:
+        """Return the rows' derivatives r - w g in the scores A x / tau, (K, m), in scratch."""
         rows = block.scratch("gradient rows", len(resp))
         kernels.softmax.gradient_rows(resp, self._prob(params, block), block.weight, rows)
         return rows
@@ -129,7 +130,7 @@ class SoftmaxGate(LogOdds, BaseEstimator):
         n_experts, width = params.coef.shape
         if n_experts == 1:
             return SoftmaxStatistics(np.zeros((1, width)), None)
-        gradient = np.dot(self._gradient_rows(params, block, resp), block.gate_columns.T)
+        gradient = np.dot(self.row_slopes(params, block, resp), block.gate_columns.T)
         if self.solver == "mm":
             return SoftmaxStatistics(gradient, None)
         pairs = block.scratch("gate curvature", n_experts * (n_experts - 1) // 2)
@@ -167,7 +168,7 @@ class SoftmaxGate(LogOdds, BaseEstimator):
 
     def scores(self, params: SoftmaxParameters, block: Block, resp: Array) -> Array:
         """Return each row's derivative in the contrasts, (m, (K-1) p)."""
-        rows = self._gradient_rows(params, block, resp)[:-1] / self.temperature
+        rows = self.row_slopes(params, block, resp)[:-1] / self.temperature
         return (rows[:, None, :] * block.gate_columns[None]).reshape(-1, rows.shape[1]).T
 
     def n_free(self, params: SoftmaxParameters) -> int:
