@@ -11,6 +11,7 @@ from types import ModuleType
 ROOMS = (
     "activation",
     "blocks",
+    "descent",
     "diagonal",
     "gaussian",
     "mixture",
