@@ -25,7 +25,6 @@ TINY = 1e-300
 class DispersedExpert(ScoredExpert):
     """A family for positive responses with a further parameter ``more[:, 0]``, the logarithm of its precision."""
 
-    n_more: ClassVar[int] = 1
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"scale": ("own", "shared")}
     support: ClassVar[Support] = positive
     scale: Sharing

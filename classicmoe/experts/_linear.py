@@ -42,7 +42,6 @@ class LinearFamily(ABC):
     diagonal_only: ClassVar[bool] = True
     tolerates_missing: ClassVar[bool] = False
     damped: ClassVar[bool] = True
-    n_more: ClassVar[int] = 0  # further parameters per expert
     exposure_is: ClassVar[Literal["rate", "trials", None]] = None
     name: ClassVar[str]
     takes_offset: ClassVar[bool] = True
@@ -54,7 +53,12 @@ class LinearFamily(ABC):
     @property
     def shared(self) -> tuple[bool, ...]:
         """Which of the further parameters all experts share, (s,)."""
-        return (False,) * self.n_more
+        return ()
+
+    @property
+    def n_more(self) -> int:
+        """Number of further parameters per expert, s."""
+        return len(self.shared)
 
     def check(self, y: Array, exposure: Array | None) -> Misfit | None:
         """Return which responses (n,) the family does not have, and why."""

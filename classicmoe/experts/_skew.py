@@ -50,6 +50,11 @@ class SkewExpert(LocationScaleFamily):
     choices: ClassVar[dict[str, tuple[str, ...]]] = {}
     ridge = 0.0
 
+    @property
+    def shared(self) -> tuple[bool, ...]:
+        """Every expert has its own scale and skewness."""
+        return (False, False)
+
     @abstractmethod
     def latent(self, params: LinearParameters, block: Block) -> tuple[Array, Array, Array]:
         """Return the expectations of W, W T and W T^2 given y, (K, m) each."""

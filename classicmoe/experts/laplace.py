@@ -53,7 +53,6 @@ class LaplaceExpert(LocationScaleFamily, ScoredExpert, BaseEstimator):
     """
 
     name: ClassVar[str] = "laplace"
-    n_more: ClassVar[int] = 1
     smooth: ClassVar[bool] = False
 
     def __init__(self, scale: Sharing = "own", ridge: float = 0.0):

@@ -63,7 +63,6 @@ class NegativeBinomialExpert(ScoredExpert, BaseEstimator):
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"scale": ("own", "shared")}
     exposure_is: ClassVar[Literal["rate", "trials", None]] = "rate"
     support: ClassVar[Support] = counts
-    n_more: ClassVar[int] = 1
 
     def __init__(self, scale: Sharing = "own", ridge: float = 1e-10):
         self.scale = scale

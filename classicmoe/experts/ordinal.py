@@ -74,9 +74,9 @@ class OrdinalExpert(ScoredExpert, BaseEstimator):
         return self.n_classes
 
     @property
-    def n_more(self) -> int:  # type: ignore[override]  # one distance less than there are thresholds
-        """Number of further parameters."""
-        return self._classes - 2
+    def shared(self) -> tuple[bool, ...]:
+        """Every expert has its own distances, one less than there are thresholds."""
+        return (False,) * (self._classes - 2)
 
     # -- the family -------------------------------------------------------------------------------------------------
 

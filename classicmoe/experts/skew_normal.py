@@ -50,7 +50,6 @@ class SkewNormalExpert(SkewExpert, BaseEstimator):
     """
 
     name: ClassVar[str] = "skew_normal"
-    n_more: ClassVar[int] = 2
 
     def _log_ratio(self, params: LinearParameters, block: Block) -> tuple[Array, Array, Array]:
         """Return d, lambda d and log Phi(lambda d), (K, m) each."""

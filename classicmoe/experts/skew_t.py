@@ -68,14 +68,9 @@ class SkewTExpert(SkewExpert, BaseEstimator):
         return not isinstance(self.df, str)
 
     @property
-    def n_more(self) -> int:  # type: ignore[override]  # one more where degrees of freedom are estimated
-        """Number of further parameters."""
-        return 2 if self._fixed else 3
-
-    @property
     def shared(self) -> tuple[bool, ...]:
-        """Whether the experts share the degrees of freedom."""
-        return (False, False, self.df == "shared")[: self.n_more]
+        """Whether the experts share the degrees of freedom, where these are estimated."""
+        return super().shared if self._fixed else (*super().shared, self.df == "shared")
 
     def start_more(self, ground: Ground) -> Array:
         """Return a moderately skewed start with 10 degrees of freedom."""

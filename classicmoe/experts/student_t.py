@@ -75,15 +75,10 @@ class StudentTExpert(LocationScaleFamily, ScoredExpert, BaseEstimator):
         return not isinstance(self.df, str)
 
     @property
-    def n_more(self) -> int:  # type: ignore[override]  # one more where degrees of freedom are estimated
-        """Number of further parameters."""
-        return 1 if self._fixed else 2
-
-    @property
     def shared(self) -> tuple[bool, ...]:
-        """Whether the experts share scale and degrees of freedom."""
-        both = (self.scale == "shared", self.df == "shared")
-        return both[: self.n_more]
+        """Whether the experts share the scale and, where these are estimated, the degrees of freedom."""
+        scale = self.scale == "shared"
+        return (scale,) if self._fixed else (scale, self.df == "shared")
 
     def start_more(self, ground: Ground) -> Array:
         """Return the logarithm of the scale and 10 degrees of freedom."""
