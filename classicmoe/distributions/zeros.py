@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ from classicmoe.distributions.components import Array
 from classicmoe.exceptions import ConfigurationError
 
 
-class _WithZeros(RowFamily):
+class _WithZeros(RowFamily, ABC):
     """P(Y = 0) = zero and, given Y > 0, the law of the base given that it is positive; both wrappers are of this form.
 
     ``_zero`` is P(Y = 0) and ``_factor`` = P(Y > 0) / P(base > 0), so that sf(y) = factor * sf_base(y) for y >= 0.
@@ -46,12 +47,12 @@ class _WithZeros(RowFamily):
         return self.base.support
 
     @property
-    def _zero(self) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _zero(self) -> Array: ...
 
     @property
-    def _factor(self) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _factor(self) -> Array: ...
 
     @property
     def mean(self) -> Array:

@@ -36,7 +36,7 @@ FAMILIES = (
     MultinomialExpert,
     OrdinalExpert,
 )
-WRAPPED = (
+WRAPPED: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = (
     *((ZeroInflatedExpert, base) for base in (PoissonExpert, NegativeBinomialExpert, BinomialExpert)),
     *((HurdleExpert, base) for base in (PoissonExpert, NegativeBinomialExpert)),
     *((HurdleExpert, base) for base in (GammaExpert, InverseGaussianExpert, LogNormalExpert)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -31,7 +32,7 @@ class ZeroStatistics(NamedTuple):
     base: Any
 
 
-class ZeroMixture:
+class ZeroMixture(ABC):
     """A base family and, with probability omega, a zero; everything but density and statistics."""
 
     one_unit: ClassVar[bool] = False
@@ -43,14 +44,14 @@ class ZeroMixture:
     base: Any
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The name under which the family is known."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def family(self) -> Expert:
         """The base family."""
-        raise NotImplementedError
 
     @property
     def measure(self) -> Measure:

@@ -9,6 +9,7 @@ Source: Banfield & Raftery (1993) for uniform noise beside clusters.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -34,7 +35,7 @@ class FixedStatistics(NamedTuple):
     mass: Array
 
 
-class FixedExpert:
+class FixedExpert(ABC):
     """A distribution that does not depend on x and has nothing to estimate."""
 
     scaling: ClassVar[Scaling] = "none"
@@ -45,9 +46,9 @@ class FixedExpert:
     takes_offset: ClassVar[bool] = True
     exposure_is: ClassVar[Any] = "rate"  # whatever it is, it changes nothing
 
+    @abstractmethod
     def center(self) -> float:
         """Return the mean."""
-        raise NotImplementedError
 
     def working(self, y: Array) -> Array:
         """Return the responses as they are."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,16 +13,17 @@ from classicmoe.predictive._given import checked_probabilities
 from classicmoe.predictive._mixing import RowMixture
 
 
-class TailRisk:
+class TailRisk(ABC):
     """Methods of a mixture of one output whose components give partial expectations."""
 
     _mixture: RowMixture
 
+    @abstractmethod
     def _needs_one_output(self, what: str) -> None: ...
 
+    @abstractmethod
     def quantile(self, p: ArrayLike) -> Array:
         """Return quantiles."""
-        raise NotImplementedError
 
     def value_at_risk(self, p: ArrayLike) -> Array:
         """Return the value at risk, the quantile of order p: the smallest y with P(Y <= y | x) >= p.
