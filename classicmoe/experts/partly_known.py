@@ -54,6 +54,11 @@ class _Rows(NamedTuple):
         return out
 
 
+def _intervals(block: Block) -> NDArray[np.intp]:
+    """Return the rows of which an interval is known."""
+    return np.flatnonzero([] if block.bounds is None else block.bounds[0] < block.bounds[1])
+
+
 def _log_density(components: Any, y: Array) -> Array:
     if components.kind == "continuous":
         return np.asarray(components.logpdf(y))
@@ -84,10 +89,9 @@ class PartlyKnown:
         if block.outside:
             return self._log_prob(params, block, np.arange(block.weight.size)).T
         out = np.array(self.base.log_density(params, block))
-        if block.bounds is not None:
-            rows = np.flatnonzero(block.bounds[0] < block.bounds[1])
-            if len(rows):
-                out[:, rows] = self._log_prob(params, block, rows).T
+        rows = _intervals(block)
+        if len(rows):
+            out[:, rows] = self._log_prob(params, block, rows).T
         return out
 
     def log_seen(self, params: Any, block: Block) -> Array:
@@ -115,11 +119,6 @@ class PartlyKnown:
         """Return first and negative second derivatives in predictor and further parameters, (K, m) pairs."""
         line = self.base.as_line(params)
         known = self._rows(params, block, np.arange(block.weight.size))
-        unit = STEP * np.minimum(1.0, self.base.spread(params))
-
-        def by_predictor(share: float) -> Array:
-            moved = known.location + share * unit[:, None]
-            return known.log_prob(self.base.conditional(params, moved, known.exposure))
 
         def by_other(j: int) -> Callable[[float], Array]:
             def moved(share: float) -> Array:
@@ -131,14 +130,28 @@ class PartlyKnown:
             return moved
 
         middle = known.log_prob(self.base.conditional(params, known.location, known.exposure))
-        out = _differences(by_predictor, middle, unit)
-        if hasattr(self.base, "derivatives") and not block.outside:
-            # The family's own ones, where it has any: a density with a corner has no differences there.
-            exact = ~(known.lower < known.upper)
-            for own, given in zip(out, self.base.derivatives(params, block), strict=True):
-                own[:, exact] = given[:, exact]
-        steps = np.full(len(unit), STEP)
-        return [out] + [_differences(by_other(j), middle, steps) for j in range(line.more.shape[1])]
+        steps = np.full(middle.shape[1], STEP)
+        by_more = [_differences(by_other(j), middle, steps) for j in range(line.more.shape[1])]
+        return [self._slopes_in_predictor(params, block, middle), *by_more]
+
+    def _slopes_in_predictor(self, params: Any, block: Block, middle: Array) -> tuple[Array, Array]:
+        """Return the pair in the predictor; ``middle`` (m, K) are the log-probabilities."""
+        # Exact rows take the family's own derivatives, where it has any: a density with a corner has no differences.
+        own = hasattr(self.base, "derivatives") and not block.outside
+        rows = _intervals(block) if own else np.arange(block.weight.size)
+        vague = self._rows(params, block, rows)
+        unit = STEP * np.minimum(1.0, self.base.spread(params))
+
+        def moved(share: float) -> Array:
+            location = vague.location + share * unit[:, None]
+            return vague.log_prob(self.base.conditional(params, location, vague.exposure))
+
+        differences = _differences(moved, middle[rows], unit)
+        if not own:
+            return differences
+        slope, bend = self.base.derivatives(params, block)  # in fresh arrays
+        slope[:, rows], bend[:, rows] = differences
+        return slope, bend
 
     def statistics(self, params: Any, block: Block, resp: Array) -> Any:
         """Return mass, gradient, curvature and the sums of two derivatives in the further parameters."""
