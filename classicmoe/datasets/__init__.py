@@ -2,6 +2,7 @@
 
 from classicmoe.datasets.loaders import list_datasets, load_dataset, verify
 from classicmoe.datasets.named import (
+    load_ames,
     load_co2data,
     load_diamonds,
     load_ethanol,
@@ -18,6 +19,7 @@ from classicmoe.datasets.truth import SimulatedMoE
 __all__ = [
     "SimulatedMoE",
     "list_datasets",
+    "load_ames",
     "load_co2data",
     "load_dataset",
     "load_diamonds",

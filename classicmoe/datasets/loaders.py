@@ -146,6 +146,13 @@ def _make_frame(entry, columns):
     return pd.DataFrame({spec["name"]: column(spec) for spec in entry["columns"]})
 
 
+def _feature_array(columns):
+    """Return the columns side by side: float64, or objects if one of them is text (its values cannot be numbers)."""
+    if any(column.dtype.kind == "U" for column in columns):
+        return np.column_stack([column.astype(object) for column in columns])
+    return np.column_stack(columns).astype(np.float64, copy=False)
+
+
 def _description(name, entry):
     """Readable text about a data set, the ``DESCR`` of its bunch."""
     lines = [entry["title"], "=" * len(entry["title"]), "", entry["description"], ""]
@@ -179,7 +186,8 @@ def load_dataset(name, *, return_X_y=False, as_frame=False):
 
         - ``data``: the features, float64 array (n_rows, n_features), or a data frame. In the array an ordered category
           (diamonds: cut, color, clarity) is its level's number, 0 for the first level of ``categories``; in a frame it
-          is an ordered categorical. No feature is free text.
+          is an ordered categorical. Only ames has features that are text: its array is one of objects, and the
+          estimators need its data frame (``as_frame=True``), whose text columns they code.
         - ``target``: the response, float64 array (n_rows,), or a series.
         - ``frame``: the whole table with all columns, None unless ``as_frame``.
         - ``feature_names``, ``target_names``: lists of column names.
@@ -205,6 +213,9 @@ def load_dataset(name, *, return_X_y=False, as_frame=False):
     >>> X, y = load_dataset("tonedata", return_X_y=True)
     >>> X.shape, y.shape
     ((150, 1), (150,))
+    >>> homes = load_dataset("ames", as_frame=True)
+    >>> homes.data.shape, homes.data["Foundation"].nunique()
+    ((2930, 72), 6)
     """
     name = _canonical(name)
     entry = _registry()[name]
@@ -214,7 +225,7 @@ def load_dataset(name, *, return_X_y=False, as_frame=False):
     if as_frame:
         data, response = frame[features], frame[target]
     else:
-        data = np.column_stack([columns[feature] for feature in features]).astype(np.float64, copy=False)
+        data = _feature_array([columns[feature] for feature in features])
         response = columns[target].astype(np.float64, copy=False)
     if return_X_y:
         return data, response

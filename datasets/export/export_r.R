@@ -11,7 +11,7 @@ dir.create(out, showWarnings = FALSE, recursive = TRUE)
 
 sources <- list(
   ethanol = "lattice", CO2data = "mixtools", NOdata = "mixtools", tonedata = "mixtools",
-  NPreg = "flexmix", mcycle = "MASS", geyser = "MASS", diamonds = "ggplot2"
+  NPreg = "flexmix", mcycle = "MASS", geyser = "MASS", diamonds = "ggplot2", ames = "modeldata"
 )
 
 as_text <- function(column) {
@@ -26,6 +26,7 @@ for (name in names(sources)) {
   frame <- as.data.frame(get(name))
   stopifnot(!anyNA(frame))
   text <- as.data.frame(lapply(frame, as_text), check.names = FALSE)
+  stopifnot(!grepl("[,\"\r\n]", c(names(text), unlist(text))))  # nothing is quoted below
   write.table(text, file.path(out, paste0(name, ".csv")), sep = ",", quote = FALSE, row.names = FALSE, eol = "\n")
   cat(name, package, packageDescription(package)$Version, sep = "\t")
   cat("\n")

@@ -5,19 +5,23 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 
 import numpy as np
+import pandas
 import pytest
 
-from classicmoe import datasets
+from classicmoe import MoERegressor, datasets
 from classicmoe.datasets import load_dataset, loaders
-from classicmoe.exceptions import ConfigurationError, DataError
+from classicmoe.exceptions import ColumnError, ConfigurationError, DataError
+from classicmoe.models.columns import ColumnCoder
 
 NAMES = datasets.list_datasets()
 ROWS = {
     "ethanol": 88, "CO2data": 28, "NOdata": 88, "tonedata": 150, "NPreg": 200, "mcycle": 133, "geyser": 299,
-    "randhie": 20190, "diamonds": 53940,
+    "randhie": 20190, "diamonds": 53940, "ames": 2930,
 }  # fmt: skip
+WITH_TEXT = {"ames"}  # their features are no float array
 
 
 @pytest.fixture
@@ -41,10 +45,12 @@ def test_all_promised_data_sets_are_there():
 @pytest.mark.parametrize("name", NAMES)
 def test_arrays(name):
     bunch = load_dataset(name)
-    assert bunch.data.dtype == bunch.target.dtype == np.float64
+    assert bunch.data.dtype == (object if name in WITH_TEXT else np.float64)
+    assert bunch.target.dtype == np.float64
     assert bunch.data.shape == (ROWS[name], len(bunch.feature_names))
     assert bunch.target.shape == (ROWS[name],)
-    assert np.isfinite(bunch.data).all() and np.isfinite(bunch.target).all()
+    assert np.isfinite(bunch.target).all()
+    assert name in WITH_TEXT or np.isfinite(bunch.data).all()
     assert bunch.frame is None
     assert bunch.target_names[0] not in bunch.feature_names
     X, y = load_dataset(name, return_X_y=True)
@@ -87,6 +93,54 @@ def test_ordered_categories_of_diamonds():
     assert bunch.frame["clarity"].value_counts(sort=False).to_dict()["VVS1"] == 3655
 
 
+def test_text_columns_of_ames_stay_text():
+    bunch = load_dataset("ames", as_frame=True)
+    frame = bunch.frame
+    text = [name for name in frame if not pandas.api.types.is_numeric_dtype(frame[name])]
+    assert (len(text), frame.shape[1], len(bunch.feature_names)) == (40, 74, 72)
+    assert not frame.isna().any(axis=None)
+    assert {type(value) for value in load_dataset("ames").data[0]} == {str, int, float}
+    # counts as R's table() prints them; "None" is a level, not a missing value, and one level ends with a blank
+    assert frame["Mas_Vnr_Type"].value_counts().to_dict() == {
+        "BrkCmn": 25, "BrkFace": 880, "CBlock": 1, "None": 1775, "Stone": 249,
+    }  # fmt: skip
+    assert (frame["Sale_Type"] == "WD ").sum() == 2536
+    assert frame["Neighborhood"].value_counts().head(3).to_dict() == {
+        "North_Ames": 443, "College_Creek": 267, "Old_Town": 239,
+    }  # fmt: skip
+    assert frame["Sale_Price"].describe()[["min", "50%", "max"]].tolist() == [12789, 160000, 755000]
+
+
+def test_ames_is_as_its_description_says():
+    frame = load_dataset("ames", as_frame=True).frame
+    text = [frame[name] for name in frame if not pandas.api.types.is_numeric_dtype(frame[name])]
+    rare = [(column.value_counts() <= 2).sum() for column in text]
+    assert sum(rare) == 32 and np.count_nonzero(rare) == 15
+    same = [name for name in frame if frame[name].value_counts(normalize=True).iloc[0] > 0.98]
+    assert ", ".join(same[:-1]) == "Street, Utilities, Condition_2, Roof_Matl, Heating, Three_season_porch, Pool_Area"
+    assert same[-1] == "Pool_QC" and (frame["Gr_Liv_Area"] > 4000).sum() == 5
+    # the faulty column holds the level's number; the rest of the basement tells the area that should be there
+    codes = dict(zip(["ALQ", "BLQ", "GLQ", "LwQ", "No_Basement", "Rec", "Unf"], range(1, 8), strict=True))
+    assert (frame["BsmtFin_SF_1"] != frame["BsmtFin_Type_1"].map(codes)).sum() == 1
+    area = frame["Total_Bsmt_SF"] - frame["BsmtFin_SF_2"] - frame["Bsmt_Unf_SF"]
+    assert (area[frame["BsmtFin_Type_1"].isin(["Unf", "No_Basement"])] == 0).all()
+    assert (area[~frame["BsmtFin_Type_1"].isin(["Unf", "No_Basement"])] > 0).all()
+
+
+def test_ames_is_coded_by_the_estimators():
+    X = load_dataset("ames", as_frame=True).data
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        coder = ColumnCoder().fit(X)
+    assert [type(warning.message).__name__ for warning in caught] == ["ManyLevelsWarning"]
+    coded = coder.transform(X)
+    assert coded.shape == (2930, 273) and {"Gr_Liv_Area", "Neighborhood[Old_Town]"} <= set(coder.names_out)
+    standardised = (coded - coded.mean(axis=0)) / coded.std(axis=0)
+    assert np.linalg.matrix_rank(standardised) == 269
+    with pytest.raises(ColumnError, match=r"array with text in .* Pass a data frame"):
+        MoERegressor().fit(*load_dataset("ames", return_X_y=True))
+
+
 def test_randhie_is_that_of_statsmodels():
     randhie = pytest.importorskip("statsmodels.datasets.randhie")
     np.testing.assert_array_equal(load_dataset("randhie", as_frame=True).frame.to_numpy(), randhie.load_pandas().data)
@@ -97,6 +151,7 @@ def test_extra_columns_are_neither_feature_nor_target():
     countries = load_dataset("CO2data").extra["country"]
     assert countries.dtype.kind == "U" and len(set(countries)) == 28
     assert load_dataset("ethanol").extra == {}
+    assert list(load_dataset("ames").extra) == ["BsmtFin_SF_1"]
 
 
 @pytest.mark.parametrize("name", NAMES)
