@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.plot._columns import MovableColumn, systematic_rows
 from classicmoe.plot._style import shortened
-from classicmoe.plot.gate import _MAX_ROWS, GateDisplay
+from classicmoe.plot.gate import GateDisplay
 from classicmoe.plot.palette import class_colors
 
 if TYPE_CHECKING:
@@ -88,22 +88,22 @@ class ClassDisplay(GateDisplay):
         ColumnError, DataError
             As for :class:`GateDisplay`.
         """
+        return super().from_estimator(
+            estimator,
+            X,
+            feature,
+            ax=ax,
+            grid_resolution=grid_resolution,
+            percentiles=percentiles,
+            grid=grid,
+            **kwargs,
+        )
+
+    @classmethod
+    def _question(cls, estimator: Any) -> tuple[Callable[[Any], Any], dict[str, Any]]:
         if not hasattr(estimator, "classes_"):
             raise ConfigurationError(f"{type(estimator).__name__} has no classes: use ExpertDisplay.")
-        column = MovableColumn(X, feature, getattr(estimator, "feature_names_in_", None))
-        rows = systematic_rows(column.n_rows, _MAX_ROWS)
-        values = column.grid(grid_resolution, percentiles, grid)
-        display = cls(
-            classes=estimator.classes_.tolist(),
-            values=values,
-            probabilities=column.average(estimator.predict_proba, rows, values),
-            feature_name=column.name,
-            levels=column.levels,
-            n_levels=column.n_levels,
-            observed=column.observed(rows),
-        )
-        display.plot(ax=ax, **kwargs)
-        return display
+        return estimator.predict_proba, {"classes": estimator.classes_.tolist()}
 
     def _names(self) -> list[str]:
         return [shortened(str(label)) for label in self.classes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,18 +135,25 @@ class GateDisplay:
         ConfigurationError
             If the grid is none, or matplotlib is not installed.
         """
+        question, more = cls._question(estimator)
         column = MovableColumn(X, feature, getattr(estimator, "feature_names_in_", None))
         rows = systematic_rows(column.n_rows, _MAX_ROWS)
         values = column.grid(grid_resolution, percentiles, grid)
         display = cls(
             values=values,
-            probabilities=column.average(estimator.predict_gate, rows, values),
+            probabilities=column.average(question, rows, values),
             feature_name=column.name,
             levels=column.levels,
             n_levels=column.n_levels,
             observed=column.observed(rows),
+            **more,
         )
         return display.plot(ax=ax, **kwargs)
+
+    @classmethod
+    def _question(cls, estimator: Any) -> tuple[Callable[[Any], Any], dict[str, Any]]:
+        """Return what the estimator is asked about a table of rows, and the display's further arguments."""
+        return estimator.predict_gate, {}
 
     def plot(self, ax: Axes | None = None, **kwargs: Any) -> GateDisplay:
         """Draw on ``ax`` or on the axes of a new figure; further arguments are for the lines or bars.
