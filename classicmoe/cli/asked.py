@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.models.messages import did_you_mean
+from classicmoe.messages import did_you_mean
 from classicmoe.models.tables import response_names
 
 _PLAIN = ("mean", "class", "proba", "std", "gate", "experts", "logprob", "responsibility")

@@ -10,9 +10,9 @@ import numpy as np
 
 from classicmoe.cli.read import require_column
 from classicmoe.exceptions import ConfigurationError, DataError, RowDataError
+from classicmoe.messages import count_text, name_list
 from classicmoe.models.beside import Beside
 from classicmoe.models.frames import as_table, kind_of, numbers_of
-from classicmoe.models.messages import count_text, name_list
 from classicmoe.models.observed import observed
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ def check(
     from classicmoe.cli.read import read_table, require_column
     from classicmoe.cli.task import columns_of
     from classicmoe.cli.words import for_command_line
-    from classicmoe.models.messages import count_text, row_numbering
+    from classicmoe.messages import count_text, row_numbering
     from classicmoe.models.preflight import preflight
 
     console = Console(plain)

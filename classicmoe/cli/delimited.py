@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from classicmoe.cli.sniff import DELIMITERS, Format, guess_decimal, guess_delimiter, guess_encoding
 from classicmoe.exceptions import DataError
-from classicmoe.models.messages import count_text, name_list
+from classicmoe.messages import count_text, name_list
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from classicmoe.cli.words import number
+from classicmoe.messages import count_text, name_list
 from classicmoe.models.frames import as_table, kind_of, nulls_of, numbers_of
-from classicmoe.models.messages import count_text, name_list
 
 if TYPE_CHECKING:
     import pandas as pd

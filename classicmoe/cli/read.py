@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, cast
 from classicmoe.cli.delimited import HEAD, TableInfo, check_names, read_delimited
 from classicmoe.cli.sniff import format_named, guess_format
 from classicmoe.exceptions import ColumnError, ConfigurationError, DataError
-from classicmoe.models.messages import did_you_mean, name_list
+from classicmoe.messages import did_you_mean, name_list
 
 if TYPE_CHECKING:
     import pandas as pd

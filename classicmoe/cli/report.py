@@ -19,7 +19,7 @@ from classicmoe.cli.version import versions
 from classicmoe.cli.words import SAYS, and_list, decider, for_command_line, number, title
 from classicmoe.criteria import CRITERIA
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.models.messages import count_text
+from classicmoe.messages import count_text
 from classicmoe.models.tables import gate_sees_columns
 
 _MANY = 40

@@ -18,7 +18,7 @@ from classicmoe.cli.carried import NOTHING, Carried
 from classicmoe.cli.read import require_column
 from classicmoe.cli.write import output_format, write_table
 from classicmoe.exceptions import ColumnError, MissingValuesError, ModelFileError, UnseenLevelError
-from classicmoe.models.messages import row_numbering
+from classicmoe.messages import row_numbering
 from classicmoe.models.missing import drop_missing
 
 if TYPE_CHECKING:

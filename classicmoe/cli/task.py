@@ -14,10 +14,10 @@ from classicmoe.cli.carried import NOTHING, Carried, known_text
 from classicmoe.cli.output import Console
 from classicmoe.cli.read import TableInfo, read_table, require_column
 from classicmoe.exceptions import ConfigurationError, DataError, MissingValuesError, WeightError
+from classicmoe.messages import count_text, name_list, row_numbering, rows_text
 from classicmoe.models.feature_specs import plan_of, required_columns
 from classicmoe.models.formula import split_formula
 from classicmoe.models.formula_terms import parse_terms
-from classicmoe.models.messages import count_text, name_list, row_numbering, rows_text
 from classicmoe.models.missing import Gap, drop_missing, missing_report
 from classicmoe.models.observed import known
 from classicmoe.models.response import check_weights

@@ -24,7 +24,8 @@ from classicmoe.models.beside import Beside, check_family, check_support
 from classicmoe.models.observed import as_seen
 from classicmoe.models.rows import NOTHING, Reader
 from classicmoe.models.settings import component
-from classicmoe.models.tables import Summary, coefficient_table, summarise
+from classicmoe.models.tables import coefficient_table, summarise
+from classicmoe.summary import Summary
 
 
 class MixtureOfExperts(BaseEstimator):

@@ -17,12 +17,12 @@ from classicmoe.em.source import ArraySource, Batches
 from classicmoe.em.split import NestedStart
 from classicmoe.em.threads import count_workers
 from classicmoe.exceptions import ColumnError, ConfigurationError
+from classicmoe.messages import name_list
 from classicmoe.models._estimator import MixtureOfExperts
 from classicmoe.models.beside import Beside, check_family
 from classicmoe.models.fitting import Plan, Result, fit_mixture
 from classicmoe.models.formula import split_formula
 from classicmoe.models.frames import as_table
-from classicmoe.models.messages import name_list
 from classicmoe.models.observed import as_seen
 from classicmoe.models.publishing import publish, warn_about
 from classicmoe.models.rows import NOTHING, Rows, rows_of_arrays, rows_of_batches

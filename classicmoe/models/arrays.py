@@ -10,8 +10,8 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_array
 
 from classicmoe.exceptions import ColumnError, DataError
+from classicmoe.messages import name_list
 from classicmoe.models.frames import array_names
-from classicmoe.models.messages import name_list
 
 _PASS_A_FRAME = "Pass a data frame (pandas, polars): its text columns are coded, their levels stored with the model."
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from classicmoe.contracts import Array
 from classicmoe.exceptions import ConfigurationError, DataError, RowDataError
-from classicmoe.models.messages import rows_text
+from classicmoe.messages import rows_text
 
 
 class Beside(NamedTuple):

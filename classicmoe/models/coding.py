@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.exceptions import ColumnError, ConstantColumnWarning, IdColumnWarning
-from classicmoe.models.frames import Column, Kind, Table, kind_of, numbers_of, parse_numbers
+from classicmoe.messages import wrong_numbers
+from classicmoe.models.frames import Column, Kind, Table, kind_of, numbers_of
 from classicmoe.models.levels import Level, Unseen, codes_of, date_message, find_levels, id_reason, judge_levels
-from classicmoe.models.messages import wrong_numbers
 from classicmoe.models.missing import Gap, all_finite, column_gap, find_gaps, missing_values_error
+from classicmoe.parsing import parse_numbers
 
 
 def unusable(name: str, column: Column, kind: Kind) -> str:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.exceptions import ColumnError, ConfigurationError, DataError
+from classicmoe.messages import did_you_mean, name_list
 from classicmoe.models.arrays import check_array_input
 from classicmoe.models.coding import code_table, finite, learn_levels
 from classicmoe.models.frames import Table, array_names, as_table, check_size
 from classicmoe.models.levels import Level, Unseen
-from classicmoe.models.messages import did_you_mean, name_list
 
 
 class ColumnCoder:

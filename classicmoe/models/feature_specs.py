@@ -9,10 +9,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from classicmoe.exceptions import ColumnError, ConfigurationError
+from classicmoe.messages import did_you_mean, name_list
 from classicmoe.models.arrays import as_array
 from classicmoe.models.formula import expand_dot, simple_terms
 from classicmoe.models.frames import array_names, as_table
-from classicmoe.models.messages import did_you_mean, name_list
 
 MapKind = Literal["columns", "transformer", "formula"]
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.exceptions import ColumnError
+from classicmoe.messages import name_list
 from classicmoe.models.columns import ColumnCoder
 from classicmoe.models.feature_specs import MapKind, plan_of, required_columns, unknown_column
 from classicmoe.models.formula_map import FormulaMap
 from classicmoe.models.frames import Table, array_table, as_table
 from classicmoe.models.levels import Unseen
-from classicmoe.models.messages import name_list
 from classicmoe.models.transformer_map import TransformerMap
 
 __all__ = ["FeatureMap", "required_columns"]

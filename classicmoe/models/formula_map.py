@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.exceptions import ColumnError, ConfigurationError, ConstantColumnWarning, DataError
+from classicmoe.messages import name_list, rows_text
 from classicmoe.models.coding import as_numbers, unusable
 from classicmoe.models.formula import expand_dot
 from classicmoe.models.formula_terms import Use, parse_terms
 from classicmoe.models.frames import Table, kind_of, numbers_of
 from classicmoe.models.levels import Level, Unseen, codes_of, find_levels, judge_levels
-from classicmoe.models.messages import name_list, rows_text
 from classicmoe.models.missing import all_finite, column_gap, missing_values_error
 
 

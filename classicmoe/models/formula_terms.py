@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from classicmoe.exceptions import ConfigurationError
+from classicmoe.messages import name_list
 from classicmoe.models.formula import check_intercept
-from classicmoe.models.messages import name_list
 
 FUNCTIONS = frozenset("I log log10 log2 exp exp10 exp2 bs cc cr cs center poly scale standardize".split())
 """Functions of one column, besides C() and the ``np.`` ones."""

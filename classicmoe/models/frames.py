@@ -19,7 +19,7 @@ from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
 
 from classicmoe.exceptions import ColumnError, DataError
-from classicmoe.models.messages import did_you_mean, name_list
+from classicmoe.messages import did_you_mean, name_list
 
 Kind = Literal["number", "boolean", "text", "category", "date", "mixed", "other"]
 Column = Any  # a narwhals Series, or a one-dimensional float array
@@ -167,22 +167,6 @@ def numbers_of(column: Column) -> NDArray[Any]:
     if values.dtype == object:
         values = np.where(nulls_of(column), np.nan, values)
     return values.astype(np.float64)
-
-
-def parse_numbers(values: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Read values as numbers: the numbers (NaN where missing or wrong) and the rows that are neither.
-
-    Every distinct value is looked at once; None, NaN and NA count as missing.
-    """
-    numbers: dict[Any, float] = {}
-    wrong: dict[Any, bool] = {}
-    for value in dict.fromkeys(values):
-        try:
-            numbers[value], wrong[value] = float(value), False
-        except (TypeError, ValueError):
-            numbers[value], wrong[value] = np.nan, not (value is None or type(value).__name__ in ("NAType", "NaTType"))
-    bad = np.fromiter(map(wrong.__getitem__, values), np.bool_, len(values))
-    return np.fromiter(map(numbers.__getitem__, values), np.float64, len(values)), np.flatnonzero(bad)
 
 
 def check_size(n_rows: int, n_columns: int, owner: str) -> None:

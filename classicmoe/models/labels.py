@@ -23,8 +23,8 @@ from classicmoe.exceptions import (
     RareClassWarning,
     UnseenLabelError,
 )
+from classicmoe.messages import count_text, name_list, rows_text
 from classicmoe.models.frames import as_table
-from classicmoe.models.messages import count_text, name_list, rows_text
 from classicmoe.models.observed import is_observed
 from classicmoe.models.response import COLUMN_VECTOR, check_weights
 

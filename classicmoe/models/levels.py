@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.exceptions import ColumnError, ManyLevelsWarning, UnseenLevelError
-from classicmoe.models.frames import Kind, kind_of, nulls_of, parse_numbers
-from classicmoe.models.messages import counted_from, name_list, row_numbers, wrong_numbers
+from classicmoe.messages import counted_from, name_list, row_numbers, wrong_numbers
+from classicmoe.models.frames import Kind, kind_of, nulls_of
+from classicmoe.parsing import parse_numbers
 
 Level = str | int | float | bool
 Unseen = Literal["error", "reference"]

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classicmoe.exceptions import MissingValuesError
+from classicmoe.messages import count_text, counted_from, row_numbers
 from classicmoe.models.frames import Column, array_names, as_table, kind_of, nulls_of, numbers_of
-from classicmoe.models.messages import count_text, counted_from, row_numbers
 
 _CHUNK = 1 << 17
 _FIRST = 3

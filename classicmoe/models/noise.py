@@ -13,7 +13,7 @@ from classicmoe.covariances.dense import DenseParameters
 from classicmoe.covariances.diagonal import DiagonalParameters
 from classicmoe.covariances.factor import FactorParameters
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.models.messages import did_you_mean
+from classicmoe.messages import did_you_mean
 
 DENSE = {"full": Dense("own"), "tied": Dense("shared")}
 DIAGONAL = {

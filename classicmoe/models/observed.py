@@ -12,7 +12,7 @@ from classicmoe.em.source import Chunk
 from classicmoe.em.truncated import TruncatedMixture
 from classicmoe.exceptions import ConfigurationError, DataError
 from classicmoe.experts.partly_known import partly_known
-from classicmoe.models.messages import rows_text
+from classicmoe.messages import rows_text
 
 FIELDS = np.dtype([("lower", float), ("upper", float), ("above", float), ("below", float)])
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.exceptions import ClassicMoEError, ClassicMoEWarning, DataError
+from classicmoe.messages import count_text, did_you_mean, name_list, rows_text
 from classicmoe.models.coding import code_table, learn_levels
 from classicmoe.models.frames import Table, as_table, kind_of, numbers_of
-from classicmoe.models.messages import count_text, did_you_mean, name_list, rows_text
 from classicmoe.models.missing import Gap, column_gap, drop_missing
 from classicmoe.models.response import check_response
 

@@ -12,9 +12,10 @@ from scipy.sparse import issparse
 from sklearn.exceptions import DataConversionWarning
 
 from classicmoe.exceptions import DataError, TooFewRowsError, WeightError
-from classicmoe.models.frames import Table, as_table, kind_of, numbers_of, parse_numbers
-from classicmoe.models.messages import rows_text, wrong_numbers
+from classicmoe.messages import rows_text, wrong_numbers
+from classicmoe.models.frames import Table, as_table, kind_of, numbers_of
 from classicmoe.models.missing import find_gaps, missing_values_error
+from classicmoe.parsing import parse_numbers
 
 COLUMN_VECTOR = (
     "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples, ), for "

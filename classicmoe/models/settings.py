@@ -13,7 +13,7 @@ from classicmoe.em.starts import PARAMETERS, PARTITIONS
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.experts import EXPERT_CLASSES, EXPERTS, MixedExpert
 from classicmoe.gates import GATES
-from classicmoe.models.messages import did_you_mean
+from classicmoe.messages import did_you_mean
 
 CLASSES = {"gate": tuple(GATES.values()), "expert": EXPERT_CLASSES}
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
 
 from classicmoe import criteria
-from classicmoe.models.messages import name_list
-
-
-class Summary(str):
-    """Text that a notebook shows as preformatted HTML."""
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
-
-    __repr__ = str.__str__
+from classicmoe.messages import name_list
+from classicmoe.summary import Summary
 
 
 def coefficient_rows(estimator: Any) -> list[dict[str, Any]]:

@@ -14,8 +14,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from classicmoe.exceptions import ColumnError, ConfigurationError, DataError
+from classicmoe.messages import name_list
 from classicmoe.models.frames import as_table
-from classicmoe.models.messages import name_list
 from classicmoe.models.missing import all_finite, find_gaps, missing_values_error
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.models.messages import name_list
+from classicmoe.messages import name_list
 from classicmoe.models.observed import is_observed, known
 from classicmoe.plot._columns import take_rows
 

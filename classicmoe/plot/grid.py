@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from classicmoe.criteria import CRITERIA
 from classicmoe.exceptions import ColumnError, NoAdmissibleModelError
-from classicmoe.models.messages import name_list
+from classicmoe.messages import name_list
 from classicmoe.plot._style import new_axes, room_above, set_labels, set_level_axis
 from classicmoe.plot.palette import INK, category_colors
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from classicmoe.exceptions import ConfigurationError, TooFewModelsError
-from classicmoe.models.messages import did_you_mean
+from classicmoe.messages import did_you_mean
 from classicmoe.selection.monotone import about_conditional, about_maximum, excluded
 from classicmoe.selection.results import N_CONDITIONAL
 from classicmoe.selection.slope.both import SlopeHeuristic, heuristic_of

@@ -8,7 +8,7 @@ from typing import Any
 
 from classicmoe.criteria import CRITERIA
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.models.messages import did_you_mean
+from classicmoe.messages import did_you_mean
 
 Row = Mapping[str, Any]
 NAMES = (*CRITERIA, "slope", "cv")

@@ -11,7 +11,7 @@ from sklearn.model_selection import ParameterGrid
 
 from classicmoe.em.split import N_SPLITS
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.models.messages import did_you_mean
+from classicmoe.messages import did_you_mean
 from classicmoe.models.settings import check_settings, seeds
 from classicmoe.selection.labels import labels
 

@@ -7,8 +7,8 @@ from math import inf, isnan, nan
 from typing import Any
 
 from classicmoe.criteria import CRITERIA, normalised_entropy
-from classicmoe.models.tables import Summary
 from classicmoe.selection.choice import badness, choose, why_not
+from classicmoe.summary import Summary
 
 N_CONDITIONAL = "n_conditional"
 """Entry of a row, not a column of the table: parameters of p(y | x) where they are not those of the fit."""

@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 from classicmoe.exceptions import ConfigurationError, NoAdmissibleModelError, NotComparableError, TooFewModelsError
 from classicmoe.models._estimator import MixtureOfExperts
 from classicmoe.models.regressor import MoERegressor
-from classicmoe.models.tables import Summary
 from classicmoe.selection.best import BestModel
 from classicmoe.selection.by_slope import check_contrast
 from classicmoe.selection.choice import check_criterion
@@ -22,6 +21,7 @@ from classicmoe.selection.results import as_frame, selection_summary
 from classicmoe.selection.rows import resolve
 from classicmoe.selection.runner import Callback
 from classicmoe.selection.search import Search
+from classicmoe.summary import Summary
 
 
 class MoESelector(BestModel, MetaEstimatorMixin, BaseEstimator):

@@ -21,8 +21,8 @@ from classicmoe.exceptions import (
     MissingValuesError,
     UnseenLevelError,
 )
+from classicmoe.messages import row_numbering
 from classicmoe.models.columns import ColumnCoder
-from classicmoe.models.messages import row_numbering
 
 
 def to_polars(frame):

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import DataConversionWarning
 
 from classicmoe.exceptions import ColumnError, DataError, MissingValuesError, TooFewRowsError, WeightError
-from classicmoe.models.messages import did_you_mean, name_list, row_numbering, rows_text
+from classicmoe.messages import did_you_mean, name_list, row_numbering, rows_text
 from classicmoe.models.missing import Gap, all_finite, drop_missing, find_gaps, missing_report, missing_values_error
 from classicmoe.models.response import check_response, check_weights, response_names
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from classicmoe.models.messages import count_text
-from classicmoe.models.tables import Summary
+from classicmoe.messages import count_text
 from classicmoe.selection.slope.estimate_result import SlopeEstimate
 from classicmoe.selection.slope.jump import check_scoef, jump_of
 from classicmoe.selection.slope.jump_result import DimensionJump
@@ -16,6 +15,7 @@ from classicmoe.selection.slope.regressions import estimate_of
 from classicmoe.selection.slope.robust import check_psi
 from classicmoe.selection.slope.table import ModelTable, read_models
 from classicmoe.selection.slope.text import HALF, cautions
+from classicmoe.summary import Summary
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from classicmoe.models.tables import Summary
 from classicmoe.selection.slope.path import SlopePath
 from classicmoe.selection.slope.table import Floats, ModelTable, Rows
 from classicmoe.selection.slope.text import HALF, against_half, cautions, columns
+from classicmoe.summary import Summary
 
 
 class JumpArea(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
-from classicmoe.models.messages import count_text, row_numbers
+from classicmoe.messages import count_text, row_numbers
 from classicmoe.selection.slope.table import ModelTable, Rows
 
 ENOUGH = 15  # models

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.models.messages import count_text
+from classicmoe.messages import count_text
 from classicmoe.selection.slope.estimate_result import Plateau, SlopeEstimate
 from classicmoe.selection.slope.jump import check_scoef
 from classicmoe.selection.slope.regime import about_selected, about_table

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.models.messages import did_you_mean
+from classicmoe.messages import did_you_mean
 
 Floats = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.exceptions import ConfigurationError, DroppedModelsWarning, ModelTableError, TooFewModelsError
-from classicmoe.models.frames import parse_numbers
-from classicmoe.models.messages import count_text, counted_from, row_numbers, rows_text, wrong_numbers
+from classicmoe.messages import count_text, counted_from, row_numbers, rows_text, wrong_numbers
+from classicmoe.parsing import parse_numbers
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]

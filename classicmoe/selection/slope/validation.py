@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classicmoe.models.messages import count_text
-from classicmoe.models.tables import Summary
+from classicmoe.messages import count_text
 from classicmoe.selection.slope.robust import Line
 from classicmoe.selection.slope.table import Floats, ModelTable, Rows
 from classicmoe.selection.slope.text import cautions, columns
+from classicmoe.summary import Summary
 
 FAR = 4.685
 """Residuals over their scale from which on Tukey's bisquare gives a point no weight."""
