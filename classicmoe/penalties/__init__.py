@@ -3,9 +3,27 @@
 A penalty holds hyperparameters only; the engine sees its majoriser, and all of them are maximised by the same kernels.
 """
 
+from classicmoe.penalties._level import relevel
 from classicmoe.penalties._penalty import Majoriser, Penalty, maximise, prox, violation
+from classicmoe.penalties.elastic_net import ElasticNet
+from classicmoe.penalties.group import Group
 from classicmoe.penalties.l1 import L1
+from classicmoe.penalties.mcp import MCP
+from classicmoe.penalties.scad import SCAD
 
-PENALTIES: dict[str, type[Penalty]] = {penalty.name: penalty for penalty in (L1,)}
+PENALTIES: dict[str, type[Penalty]] = {penalty.name: penalty for penalty in (L1, ElasticNet, Group, MCP, SCAD)}
 
-__all__ = ["L1", "PENALTIES", "Majoriser", "Penalty", "maximise", "prox", "violation"]
+__all__ = [
+    "L1",
+    "MCP",
+    "PENALTIES",
+    "SCAD",
+    "ElasticNet",
+    "Group",
+    "Majoriser",
+    "Penalty",
+    "maximise",
+    "prox",
+    "relevel",
+    "violation",
+]

@@ -81,8 +81,8 @@ class Penalty(BaseEstimator, ABC):
         return type(self)(**(self.get_params(deep=False) | changed))
 
 
-def spread(weights: Any, shape: tuple[int, ...]) -> Array:
-    """Return the multipliers of all coefficients, (L, p); 0 for the intercepts."""
+def multipliers(weights: Any, shape: tuple[int, ...]) -> Array:
+    """Return the multipliers of all coefficients, (L, p) or (p,); 0 for the intercepts."""
     out = np.ones(shape)
     if weights is not None:
         out[..., 1:] = weights
@@ -90,11 +90,16 @@ def spread(weights: Any, shape: tuple[int, ...]) -> Array:
     return out
 
 
+def as_column(number: Any) -> Array:
+    """Return one number as it is and one per line as a column, (L, 1)."""
+    out = np.asarray(number, dtype=float)
+    return out[:, None] if out.ndim else out
+
+
 def times(number: Any, weights: Array) -> Array:
-    """Return number * weights (L, p), the number one or (L,); an infinite weight stays infinite, 0 stays 0."""
-    number = np.asarray(number, dtype=float)
-    finite = np.where(np.isinf(weights), 0.0, weights)
-    return np.asarray(np.where(np.isinf(weights), np.inf, (number[:, None] if number.ndim else number) * finite))
+    """Return number * weights; an infinite weight is infinite times 0, too."""
+    infinite = np.isinf(weights)
+    return np.asarray(np.where(infinite, np.inf, as_column(number) * np.where(infinite, 0.0, weights)))
 
 
 def total(penalties: Array, coef: Array) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 from classicmoe.contracts import Array
 from classicmoe.penalties._check import wrong_alpha, wrong_weights
-from classicmoe.penalties._penalty import Majoriser, Penalty, spread, times, total
+from classicmoe.penalties._penalty import Majoriser, Penalty, multipliers, times, total
 
 
 class L1(Penalty):
@@ -59,7 +59,7 @@ class L1(Penalty):
         self.weights = weights
 
     def _threshold(self, coef: Array) -> Array:
-        return times(self.alpha, spread(self.weights, coef.shape))
+        return times(self.alpha, multipliers(self.weights, coef.shape))
 
     def value(self, coef: Array) -> float:
         """Return the weighted sum of absolute slopes."""
