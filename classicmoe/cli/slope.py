@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from classicmoe.cli.words import for_command_line, number
 
 if TYPE_CHECKING:
-    from classicmoe.selection.slope import SlopeEstimate, SlopeHeuristic
+    from classicmoe.slope import SlopeEstimate, SlopeHeuristic
 
 
 def slope_record(found: SlopeHeuristic, n_experts: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from classicmoe.cli.task import Task
-    from classicmoe.selection.slope import SlopeHeuristic
+    from classicmoe.slope import SlopeHeuristic
 
 
 @dataclass

@@ -9,7 +9,7 @@ import typer
 
 from classicmoe.cli.options import CLASS_FAMILIES, GATES
 
-_FOR_SLOPE = 10  # selection.slope.table.LEAST, which would load NumPy
+_FOR_SLOPE = 10  # slope.table.LEAST, which would load NumPy
 
 
 def counts_of_experts(text: str) -> list[int]:

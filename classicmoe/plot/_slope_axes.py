@@ -9,7 +9,7 @@ import numpy as np
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.plot._style import new_axes
 from classicmoe.plot.palette import INK
-from classicmoe.selection.slope import SlopeEstimate
+from classicmoe.slope import SlopeEstimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

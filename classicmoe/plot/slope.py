@@ -11,7 +11,7 @@ from classicmoe.exceptions import ConfigurationError
 from classicmoe.plot._slope_axes import set_line_limits, small_axes, two_axes
 from classicmoe.plot._style import new_axes, set_labels, shortened
 from classicmoe.plot.palette import INK, darker
-from classicmoe.selection.slope import SlopeHeuristic, slope_heuristic
+from classicmoe.slope import SlopeHeuristic, slope_heuristic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,8 @@ from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.messages import did_you_mean
 from classicmoe.selection.monotone import about_conditional, about_maximum, excluded
 from classicmoe.selection.results import N_CONDITIONAL
-from classicmoe.selection.slope.both import SlopeHeuristic, heuristic_of
-from classicmoe.selection.slope.table import LEAST, read_models
+from classicmoe.slope.both import SlopeHeuristic, heuristic_of
+from classicmoe.slope.table import LEAST, read_models
 
 Row = Mapping[str, Any]
 

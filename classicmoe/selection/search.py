@@ -33,9 +33,9 @@ from classicmoe.selection.grid import FOR_SLOPE, expand, grid_seed
 from classicmoe.selection.growing import Growth
 from classicmoe.selection.rows import Data, check_rows, make_splits
 from classicmoe.selection.runner import Callback, Progress, run_trials
-from classicmoe.selection.slope.both import SlopeHeuristic
 from classicmoe.selection.state import Memory, State
 from classicmoe.selection.trial import Trial
+from classicmoe.slope.both import SlopeHeuristic
 
 Caught = tuple[type[Warning], str]
 

@@ -8,7 +8,7 @@ from classicmoe.cli import values
 from classicmoe.cli.words import for_command_line
 from classicmoe.exceptions import TooFewModelsError
 from classicmoe.selection.slope import slope_heuristic
-from classicmoe.selection.slope.table import LEAST
+from classicmoe.slope.table import LEAST
 from tests.cli.test_report import Page
 
 K = np.arange(1, 21)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from classicmoe import criteria
 from classicmoe.selection.slope import ddse, dimension_jump, slope_path
-from classicmoe.selection.slope.robust import fit_line
+from classicmoe.slope.robust import fit_line
 
 C = np.arange(1, 61)
 SD = 0.05

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.selection.slope.table import Floats, ModelTable, Rows, read_models
+from classicmoe.slope.table import Floats, ModelTable, Rows, read_models
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from classicmoe.selection.slope.path import SlopePath
-from classicmoe.selection.slope.table import Floats, ModelTable, Rows
-from classicmoe.selection.slope.text import HALF, against_half, cautions, columns
+from classicmoe.slope.path import SlopePath
+from classicmoe.slope.table import Floats, ModelTable, Rows
+from classicmoe.slope.text import HALF, against_half, cautions, columns
 from classicmoe.summary import Summary
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from classicmoe.selection.slope.robust import Line
-from classicmoe.selection.slope.table import Floats, ModelTable, Rows, read_models
-from classicmoe.selection.slope.text import HALF, against_half, cautions, columns
-from classicmoe.selection.slope.validation import Validation, validate
+from classicmoe.slope.robust import Line
+from classicmoe.slope.table import Floats, ModelTable, Rows, read_models
+from classicmoe.slope.text import HALF, against_half, cautions, columns
+from classicmoe.slope.validation import Validation, validate
 from classicmoe.summary import Summary
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from classicmoe.messages import count_text
-from classicmoe.selection.slope.estimate_result import SlopeEstimate
-from classicmoe.selection.slope.jump import check_scoef, jump_of
-from classicmoe.selection.slope.jump_result import DimensionJump
-from classicmoe.selection.slope.path import path_of
-from classicmoe.selection.slope.regressions import estimate_of
-from classicmoe.selection.slope.robust import check_psi
-from classicmoe.selection.slope.table import ModelTable, read_models
-from classicmoe.selection.slope.text import HALF, cautions
+from classicmoe.slope.estimate_result import SlopeEstimate
+from classicmoe.slope.jump import check_scoef, jump_of
+from classicmoe.slope.jump_result import DimensionJump
+from classicmoe.slope.path import path_of
+from classicmoe.slope.regressions import estimate_of
+from classicmoe.slope.robust import check_psi
+from classicmoe.slope.table import ModelTable, read_models
+from classicmoe.slope.text import HALF, cautions
 from classicmoe.summary import Summary
 
 

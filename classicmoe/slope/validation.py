@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from classicmoe.messages import count_text
-from classicmoe.selection.slope.robust import Line
-from classicmoe.selection.slope.table import Floats, ModelTable, Rows
-from classicmoe.selection.slope.text import cautions, columns
+from classicmoe.slope.robust import Line
+from classicmoe.slope.table import Floats, ModelTable, Rows
+from classicmoe.slope.text import cautions, columns
 from classicmoe.summary import Summary
 
 FAR = 4.685

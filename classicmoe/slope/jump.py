@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.selection.slope.jump_result import DimensionJump, JumpArea
-from classicmoe.selection.slope.path import SlopePath, path_of
-from classicmoe.selection.slope.regime import about_selected, about_table
-from classicmoe.selection.slope.table import read_models
+from classicmoe.slope.jump_result import DimensionJump, JumpArea
+from classicmoe.slope.path import SlopePath, path_of
+from classicmoe.slope.regime import about_selected, about_table
+from classicmoe.slope.table import read_models
 
 
 def dimension_jump(

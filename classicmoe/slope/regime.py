@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from classicmoe.messages import count_text, row_numbers
-from classicmoe.selection.slope.table import ModelTable, Rows
+from classicmoe.slope.table import ModelTable, Rows
 
 ENOUGH = 15  # models
 TIMES = 3.0  # complexity of the largest model over that of the selected one

@@ -9,11 +9,11 @@ import numpy as np
 
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.messages import count_text
-from classicmoe.selection.slope.estimate_result import Plateau, SlopeEstimate
-from classicmoe.selection.slope.jump import check_scoef
-from classicmoe.selection.slope.regime import about_selected, about_table
-from classicmoe.selection.slope.robust import check_psi, fit_line, robust_scale
-from classicmoe.selection.slope.table import Floats, ModelTable, Rows, read_models
+from classicmoe.slope.estimate_result import Plateau, SlopeEstimate
+from classicmoe.slope.jump import check_scoef
+from classicmoe.slope.regime import about_selected, about_table
+from classicmoe.slope.robust import check_psi, fit_line, robust_scale
+from classicmoe.slope.table import Floats, ModelTable, Rows, read_models
 
 FEW = 3
 """Points that make no line to rely on."""
