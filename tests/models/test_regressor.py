@@ -1,5 +1,7 @@
 """The public methods are the formulas of the model, on any pair of sides, in any order of experts."""
 
+from math import comb, log
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,6 +97,18 @@ def test_criteria_are_their_formulas():
     values = {name: function(ll, k, n, entropy) for name, function in criteria.CRITERIA.items()}
     assert list(values) == ["aic", "aicc", "bic", "sabic", "caic", "icl"]
     assert values["icl"] == pytest.approx(values["bic"] + 35.0)
+
+
+def test_extended_bic_counts_the_models_of_a_size():
+    ll, k, n = -123.4, 9, 150.0
+    plain = criteria.bic(ll, k, n)
+    assert criteria.ebic(ll, k, n, 3, 40) == pytest.approx(plain + 2 * np.log(comb(40, 3)))
+    assert criteria.ebic(ll, k, n, 3, 40, gamma=0.5) == pytest.approx(plain + np.log(comb(40, 3)))
+    assert criteria.ebic(ll, k, n, 3, 40, gamma=0.0) == plain
+    # There is one model without slopes and one with all, whatever the number of candidates.
+    assert criteria.ebic(ll, k, n, 0, 5000) == criteria.ebic(ll, k, n, 5000, 5000) == plain
+    # More candidates than a float can count models of: comb(20000, 400) has 850 digits.
+    assert criteria.ebic(ll, k, n, 400, 20000) == pytest.approx(plain + 2 * log(comb(20000, 400)))
 
 
 # -- sides: gate and experts on different columns -----------------------------------------------------------------
