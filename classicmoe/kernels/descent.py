@@ -5,14 +5,15 @@ Every kernel maximises, over c from c = b on,
     <gradient, c - b> - (c - b)' hessian (c - b) / 2 - sum_j threshold_j |c_j| - sum_j ridge_j c_j^2 / 2
 
 or the same with one threshold per column of lines, times the length of the column. ``slope`` is the derivative of the
-first two terms at the current c. Sweeps find out which coefficients are zero and never lower the objective; where they
-are slow, a leap solves for the coefficients that are not zero at once. The Hessian may be singular.
+first two terms at the current c. Sweeps find out which coefficients are zero; where they are slow, a leap solves for
+those that are not zero at once. Neither lowers the objective. The Hessian may be singular.
 """
 
 import numpy as np
 from numba import njit
 
 PATIENCE = 10  # sweeps over the active coefficients before a leap
+LEAPS = 10  # in a row, each with fewer coefficients that are not zero
 LEAST = 1e-15  # curvature, as a share of the largest, below which the rows say nothing about a coefficient
 PIVOT = 1e-12  # share of a coefficient's curvature that is its own, below which it is rounding
 ROUNDING = 4.0 * 2.0**-52  # a coefficient that moves by no more has come to rest
@@ -30,8 +31,7 @@ def separable(hessian, gradient, coef, threshold, ridge, tol, max_sweeps):
     for j in range(len(coef)):
         diagonal[j] = hessian[j, j]
         least = max(least, LEAST * diagonal[j])
-    every = np.arange(len(coef))
-    sweeps = 0
+    every, sweeps = np.arange(len(coef)), 0
     while sweeps < max_sweeps and _violation(every, slope, coef, threshold, ridge, diagonal, least) > tol:
         sweeps += 1
         if not _sweep(every, hessian, slope, coef, threshold, ridge, diagonal, least):
@@ -39,7 +39,7 @@ def separable(hessian, gradient, coef, threshold, ridge, tol, max_sweeps):
         active, patience = _active(every, coef, threshold), PATIENCE
         while sweeps < max_sweeps and _violation(active, slope, coef, threshold, ridge, diagonal, least) > tol:
             if patience == 0:
-                _leap(_active(active, coef, threshold), hessian, slope, coef, threshold, ridge)
+                _leaps(active, hessian, slope, coef, threshold, ridge)
                 patience = PATIENCE
             patience -= 1
             sweeps += 1
@@ -114,35 +114,117 @@ def _subtract(out, factor, row):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _leaps(active, hessian, slope, coef, threshold, ridge):
+    """Leap as long as it helps."""
+    for _ in range(LEAPS):
+        if not _leap(_active(active, coef, threshold), hessian, slope, coef, threshold, ridge):
+            break
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _leap(face, hessian, slope, coef, threshold, ridge):
-    """Solve for the coefficients ``face``, which are not zero or free; stop where the first of them changes sign."""
-    n = len(face)
-    matrix, step = np.empty((n, n)), np.empty(n)
+    """Take a Newton step in the columns ``face``, which are not zero or free; return whether another may help.
+
+    Columns that would turn round become 0; or, if that is better, only the first that does, and the others go as far.
+    With one line it is the exact maximum over ``face`` if none turns round.
+    """
+    p = len(threshold)
+    n_lines, n = len(coef) // p, len(face) * (len(coef) // p)
+    which, right, step, turn = np.empty(n, dtype=np.intp), np.empty(n), np.empty(n), np.empty(len(face))
     for i in range(n):
-        j = face[i]
+        which[i] = i % n_lines * p + face[i // n_lines]
+    _newton(which, n_lines, hessian, slope, coef, threshold, ridge, right, step)
+    first = _turns(which, n_lines, coef, threshold, step, turn)
+    gain, share, best, other = 0.0, 1.0, np.empty(n), np.empty(n)
+    for k in range(20):
+        rise = _try(share, step, turn, which, n_lines, right, hessian, coef, threshold, ridge, other)
+        if rise > gain:
+            gain, best, other = rise, other, best
+        if gain > 0.0 and (k > 0 or first == 1.0):
+            break
+        share = first if k == 0 and first < 1.0 else 0.5 * share
+    for i in range(n if gain > 0.0 else 0):
+        coef[which[i]] += best[i]
+        _subtract(slope, best[i], hessian[which[i]])
+    return gain > 0.0 and (first < 1.0 or n_lines > 1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _turns(which, n_lines, coef, threshold, step, turn):
+    """Write the share of the step after which its column turns round to ``turn``; return the first, 1 at most."""
+    first = 1.0
+    for i in range(0, len(which), n_lines):
+        along = square = 0.0
+        for k in range(i, i + n_lines):
+            along -= step[k] * coef[which[k]]
+            square += coef[which[k]] ** 2
+        share = square / along if threshold[which[i] % len(threshold)] > 0.0 and along > square else np.inf
+        turn[i // n_lines] = share
+        first = min(first, share)
+    return first
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _newton(which, n_lines, hessian, slope, coef, threshold, ridge, right, step):
+    """Write the derivatives in the coefficients ``which`` to ``right`` and the Newton step to ``step``."""
+    p, n = len(threshold), len(which)
+    matrix, least, pull, length = np.empty((n, n)), np.zeros(n), 0.0, 1.0
+    for i in range(n):
+        j = which[i]
+        t = threshold[j % p]
+        if t > 0.0:
+            length = _length(coef, j % p, p)
+        pull = t / length
         for k in range(i + 1):
-            matrix[i, k] = hessian[j, face[k]]
+            matrix[i, k] = hessian[j, which[k]]
+            if t > 0.0 and k // n_lines == i // n_lines:
+                matrix[i, k] += pull * ((i == k) - (coef[j] / length) * (coef[which[k]] / length))
         matrix[i, i] += ridge[j]
-        step[i] = slope[j] - ridge[j] * coef[j] - threshold[j] * np.sign(coef[j])
-    _solve(matrix, step)
-    share, first = 1.0, -1
-    for i in range(n):
-        c = coef[face[i]]
-        if threshold[face[i]] > 0.0 and abs(step[i]) * share > abs(c) and step[i] * c < 0.0:
-            share, first = -c / step[i], i
-    for i in range(n):
-        j = face[i]
-        new = 0.0 if i == first else coef[j] + share * step[i]
-        _subtract(slope, new - coef[j], hessian[j])
-        coef[j] = new
+        right[i] = step[i] = slope[j] - (ridge[j] + pull) * coef[j]
+        least[i] = PIVOT * matrix[i, i] if t > 0.0 else 0.0
+    _solve(matrix, step, least)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _try(share, step, turn, which, n_lines, right, hessian, coef, threshold, ridge, change):
+    """Write a share of the step to ``change``, to 0 for columns that turn round before; return the objective's rise."""
+    gain, p = 0.0, len(threshold)
+    for i in range(len(which)):
+        j = which[i]
+        change[i] = -coef[j] if turn[i // n_lines] <= share else share * step[i]
+        bend = 0.5 * (hessian[j, j] + ridge[j]) * change[i]
+        for k in range(i):
+            bend += hessian[j, which[k]] * change[k]
+        gain += change[i] * (right[i] - bend)
+    if n_lines > 1:
+        for i in range(0, len(which), n_lines):
+            if threshold[which[i] % p] > 0.0:
+                gain -= threshold[which[i] % p] * _bow(i, n_lines, coef, which, change)
+    return gain
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bow(first, n_lines, coef, which, change):
+    """Return by how much more the length of a column grows than it does along its tangent."""
+    before = after = dot = area = 0.0
+    for i in range(first, first + n_lines):
+        c = coef[which[i]]
+        before += c * c
+        after += (c + change[i]) ** 2
+        dot += c * (c + change[i])
+        for k in range(first, i):
+            area += (c * change[k] - coef[which[k]] * change[i]) ** 2
+    both = np.sqrt(before * after)  # both - dot without its rounding
+    return (area / (both + dot) if dot > 0.0 else both - dot) / np.sqrt(before)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _solve(matrix, right):
+def _solve(matrix, right, least):
     """Overwrite ``right`` (n,) by the solution of matrix @ x = right; ``matrix`` by a Cholesky factor.
 
-    Only the lower triangle is read. x is 0 at coordinates that earlier ones determine, and solves the equations of the
-    others: an ascent direction of the quadratic in any case, and its maximum if it has one.
+    Only the lower triangle is read. A coordinate that earlier ones determine has pivot 0 in the factor. Its x is 0, and
+    solves the equations of the others; or, where ``least`` is not 0, what is left of ``right`` over that curvature. In
+    any case an ascent direction of the quadratic, and its maximum if it has one.
     """
     for i in range(len(right)):
         row = matrix[i]
@@ -156,20 +238,24 @@ def _solve(matrix, right):
         for k in range(i):
             s -= row[k] * row[k]
         row[i] = np.sqrt(s) if s > PIVOT * own else 0.0
-    _substitute(matrix, right)
+    _substitute(matrix, right, least)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _substitute(factor, right):
+def _substitute(factor, right, least):
     """Overwrite ``right`` by the solution, with the factor that :func:`_solve` leaves."""
     for i in range(len(right)):
         row, y = factor[i], right[i]
         for k in range(i):
             y -= row[k] * right[k]
-        right[i] = y / row[i] if row[i] > 0.0 else 0.0
+        if row[i] > 0.0:
+            right[i] = y / row[i]
+        else:
+            right[i] = y / least[i] if least[i] > 0.0 else 0.0
     for i in range(len(right) - 1, -1, -1):
         row = factor[i]
-        right[i] = right[i] / row[i] if row[i] > 0.0 else 0.0
+        if row[i] > 0.0:
+            right[i] /= row[i]
         for k in range(i):
             right[k] -= row[k] * right[i]
 
@@ -181,62 +267,53 @@ def grouped(hessian, gradient, coef, threshold, ridge, n_lines, tol, max_sweeps)
     hessian (L * p, L * p), gradient and ridge (L * p,) at index l * p + j, as ``coef``. A column is taken to its
     maximum as a whole, given the others. Stops as :func:`separable` does; violations are lengths of columns.
     """
-    p = len(threshold)
-    slope = gradient.copy()
-    blocks, least = np.empty((p, n_lines, n_lines)), 0.0
+    p, slope = len(threshold), gradient.copy()
+    blocks, trace, largest = np.empty((p, n_lines, n_lines)), np.zeros(p), 0.0
     for j in range(p):
         for a in range(n_lines):
-            least = max(least, LEAST * hessian[a * p + j, a * p + j])
+            largest = max(largest, hessian[a * p + j, a * p + j])
             for b in range(n_lines):
                 blocks[j, a, b] = hessian[a * p + j, b * p + j]
             blocks[j, a, a] += ridge[a * p + j]
-    every = np.arange(p)
-    sweeps = 0
-    while sweeps < max_sweeps and _block_violation(every, slope, coef, threshold, ridge, blocks, least) > tol:
+            trace[j] += blocks[j, a, a]
+    known = trace > LEAST * largest
+    every, sweeps = np.arange(p), 0
+    while sweeps < max_sweeps and _block_violation(every, slope, coef, threshold, ridge, blocks, known) > tol:
         sweeps += 1
-        if not _block_sweep(every, hessian, slope, coef, threshold, ridge, blocks, least):
+        if not _block_sweep(every, hessian, slope, coef, threshold, ridge, blocks, known):
             break
         active, patience = _active(every, coef, threshold), PATIENCE
-        while sweeps < max_sweeps and _block_violation(active, slope, coef, threshold, ridge, blocks, least) > tol:
+        while sweeps < max_sweeps and _block_violation(active, slope, coef, threshold, ridge, blocks, known) > tol:
             if patience == 0:
-                _block_leap(_active(active, coef, threshold), hessian, slope, coef, threshold, ridge)
+                _leaps(active, hessian, slope, coef, threshold, ridge)
                 patience = PATIENCE
             patience -= 1
             sweeps += 1
-            if not _block_sweep(active, hessian, slope, coef, threshold, ridge, blocks, least):
+            if not _block_sweep(active, hessian, slope, coef, threshold, ridge, blocks, known):
                 break
     return sweeps
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _trace(matrix):
-    """Return the sum of the diagonal."""
-    s = 0.0
-    for a in range(len(matrix)):
-        s += matrix[a, a]
-    return s
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _block_violation(which, slope, coef, threshold, ridge, blocks, least):
+def _block_violation(which, slope, coef, threshold, ridge, blocks, known):
     """Return the largest distance of 0 from the derivatives in the columns ``which``."""
     p, worst = len(threshold), 0.0
     for j in which:
         length, size, t = _length(coef, j, p), _length(slope, j, p), threshold[j]
-        if size > t and _trace(blocks[j]) <= least:
+        if size > t and not known[j]:
             continue
         if length == 0.0:
             worst = max(worst, size - t)
         else:
-            s = 0.0
+            square = 0.0
             for i in range(j, len(coef), p):
-                s += (slope[i] - (ridge[i] + t / length) * coef[i]) ** 2
-            worst = max(worst, np.sqrt(s))
+                square += (slope[i] - (ridge[i] + t / length) * coef[i]) ** 2
+            worst = max(worst, np.sqrt(square))
     return worst
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _block_sweep(which, hessian, slope, coef, threshold, ridge, blocks, least):
+def _block_sweep(which, hessian, slope, coef, threshold, ridge, blocks, known):
     """Maximise over one column of ``which`` after the other; return whether any moved."""
     p, moved = len(threshold), False
     n_lines = len(coef) // p
@@ -248,7 +325,7 @@ def _block_sweep(which, hessian, slope, coef, threshold, ridge, blocks, least):
         _multiply(own, old, z)
         for a in range(n_lines):
             z[a] += slope[a * p + j] - ridge[a * p + j] * old[a]
-        if _trace(own) > least:
+        if known[j]:
             _column(own, z, t, old, new)
         elif t > 0.0 and _length(slope, j, p) <= t:
             new[:] = 0.0
@@ -275,7 +352,7 @@ def _column(own, z, t, old, new):
         _multiply(own, old, new)
         for a in range(len(z)):
             new[a] = z[a] - new[a]
-        _solve(own.copy(), new)
+        _solve(own.copy(), new, np.zeros_like(new))
         for a in range(len(z)):
             new[a] += old[a]
 
@@ -297,7 +374,7 @@ def _penalised_column(own, z, t, old, new):
     step on Newton's method climbs to the solution.
     """
     n = len(z)
-    factor, v, x = np.empty((n, n)), np.empty(n), np.empty(n)
+    factor, v, x, least = np.empty((n, n)), np.empty(n), np.empty(n), np.zeros(n)
     s = _length(old, 0, 1) / t
     for k in range(50):
         for a in range(n):
@@ -305,10 +382,10 @@ def _penalised_column(own, z, t, old, new):
             for b in range(a + 1):
                 factor[a, b] = s * own[a, b]
             factor[a, a] += 1.0
-        _solve(factor, v)
+        _solve(factor, v, least)
         length, bend = _length(v, 0, 1), 0.0
         _multiply(own, v, x)
-        _substitute(factor, x)
+        _substitute(factor, x, least)
         for a in range(n):
             bend += v[a] * x[a]
         step = (length / t - 1.0) * length * length / bend
@@ -320,59 +397,3 @@ def _penalised_column(own, z, t, old, new):
         if abs(length - t) <= 4.0 * ROUNDING * t or (k > 0 and step <= 0.0):
             return
         s = max(s + step, 0.0)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _block_leap(face, hessian, slope, coef, threshold, ridge):
-    """Take a Newton step in the columns ``face``, which are not zero or free, shortened until the objective rises."""
-    p = len(threshold)
-    n_lines, n = len(coef) // p, len(face) * (len(coef) // p)
-    which = np.empty(n, dtype=np.intp)
-    for i in range(n):
-        which[i] = i % n_lines * p + face[i // n_lines]
-    matrix, right, pull = np.empty((n, n)), np.empty(n), np.zeros(len(face))
-    for i in range(n):
-        j, column = which[i], i // n_lines
-        t = threshold[face[column]]
-        length = _length(coef, face[column], p)
-        pull[column] = t / length if t > 0.0 else 0.0
-        for k in range(i + 1):
-            matrix[i, k] = hessian[j, which[k]]
-            if k // n_lines == column and t > 0.0:
-                matrix[i, k] -= pull[column] * (coef[j] / length) * (coef[which[k]] / length)
-        matrix[i, i] += ridge[j] + pull[column]
-        right[i] = slope[j] - (ridge[j] + pull[column]) * coef[j]
-    step = right.copy()
-    _solve(matrix, step)
-    fall = np.zeros_like(slope)  # of the slope, for the whole step
-    rise = bend = 0.0
-    for i in range(n):
-        _subtract(fall, -step[i], hessian[which[i]])
-    for i in range(n):
-        rise += step[i] * (slope[which[i]] - ridge[which[i]] * coef[which[i]])
-        bend += step[i] * (fall[which[i]] + ridge[which[i]] * step[i])
-    share = 1.0
-    for _ in range(20):
-        if share * rise - 0.5 * share * share * bend > _growth(coef, share, step, which, n_lines, threshold):
-            for i in range(n):
-                coef[which[i]] += share * step[i]
-            _subtract(slope, share, fall)
-            return
-        share *= 0.5
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _growth(coef, share, step, which, n_lines, threshold):
-    """Return by how much the penalised lengths grow with share * step."""
-    growth = 0.0
-    for first in range(0, len(step), n_lines):
-        old = new = dot = 0.0
-        for i in range(first, first + n_lines):
-            c, change = coef[which[i]], share * step[i]
-            old += c * c
-            new += (c + change) ** 2
-            dot += change * (2.0 * c + change)
-        t = threshold[which[first] % len(threshold)]
-        if t > 0.0:
-            growth += t * dot / (np.sqrt(old) + np.sqrt(new))  # a difference of lengths, without its rounding
-    return growth
