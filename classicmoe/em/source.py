@@ -10,24 +10,29 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse, vstack
 
 from classicmoe.contracts import Array
 from classicmoe.exceptions import DataError
 
 CHUNK = 8192
+STORED = 1 << 18  # entries of a sparse table that are looked at one by one at once
 TASKS = 64  # an array is cut into about this many tasks at most; enough for any sensible number of threads
+Table = Any  # Array (m, d) of any layout, or a SciPy CSR matrix or array of that shape, no entry stored twice
 
 
 class Chunk(NamedTuple):
     """Rows as they lie: tables (m, d) of any float type, responses (m, q) and, each or None, what else rows have.
 
+    Tables are arrays or SciPy's CSR matrices; ask for their ``shape``, the latter have no length.
     ``weight`` (m,) counts the row; ``offset`` (m,) is added to every expert's linear predictor; ``exposure`` (m,) is
     what a count grew on (its expectation is proportional to it) or, for binomial experts, the number of trials.
     ``bounds`` (m, 2) say between what the response lies, lower < y <= upper, where it is not known exactly (both equal
     where it is; y is then some value in between); ``window`` (m, 2) between what it had to lie to become a row.
     """
 
-    tables: tuple[Array, ...]
+    tables: tuple[Table, ...]
     y: Array
     weight: Array | None = None
     offset: Array | None = None
@@ -40,7 +45,7 @@ class Chunk(NamedTuple):
         """Whether responses are intervals or could not have been seen everywhere."""
         return self.bounds is not None or self.window is not None
 
-    def map(self, change: Callable[[Array], Array]) -> Chunk:
+    def map(self, change: Callable[[Table], Table]) -> Chunk:
         """Return the chunk with every array changed."""
         beside = (None if part is None else change(part) for part in self[2:])
         return Chunk(tuple(change(table) for table in self.tables), change(self.y), *beside)
@@ -61,7 +66,7 @@ class ArraySource:
 
     def __init__(
         self,
-        tables: tuple[Array, ...],
+        tables: tuple[Table, ...],
         y: Array,
         weight: Array | None = None,
         chunk_rows: int = CHUNK,
@@ -76,8 +81,7 @@ class ArraySource:
         self.chunk_rows = min(chunk_rows, max(1, self.n_rows))
 
     def _chunk(self, start: int) -> Chunk:
-        rows = slice(start, min(start + self.chunk_rows, self.n_rows))
-        return self.all.map(lambda part: part[rows])
+        return _cut(self.all, start, min(start + self.chunk_rows, self.n_rows))
 
     def tasks(self) -> Iterator[list[Chunk]]:
         """Yield lists of chunks."""
@@ -145,7 +149,7 @@ class StreamSource:
         held: list[Chunk] = []
         n_held = 0
         for X, y, weight in self.batches:
-            held.append(self.prepare(X, y, weight).map(np.array))
+            held.append(self.prepare(X, y, weight).map(_copied))
             n_held += len(held[-1].y)
             if n_held < self.chunk_rows:
                 continue
@@ -172,7 +176,7 @@ class StreamSource:
 def _join(chunks: list[Chunk]) -> Chunk:
     if len(chunks) == 1:
         return chunks[0]
-    tables = tuple(np.concatenate(parts) for parts in zip(*(c.tables for c in chunks), strict=True))
+    tables = tuple(_stacked(parts) for parts in zip(*(c.tables for c in chunks), strict=True))
     y = np.concatenate([c.y for c in chunks])
     beside: list[Array | None] = []
     for parts, absent in zip(zip(*(c[2:5] for c in chunks), strict=True), (1.0, 0.0, 1.0), strict=True):
@@ -185,4 +189,36 @@ def _join(chunks: list[Chunk]) -> Chunk:
 
 
 def _cut(chunk: Chunk, start: int, stop: int) -> Chunk:
-    return chunk.map(lambda part: part[start:stop])
+    return chunk.map(lambda part: rows_of(part, start, stop))
+
+
+def rows_of(table: Table, start: int, stop: int) -> Table:
+    """Return some rows of an array or a CSR matrix; neither is copied."""
+    if not issparse(table):
+        return table[start:stop]
+    first, last = table.indptr[start], table.indptr[stop]
+    rows = csr_array((stop - start, table.shape[1]), dtype=table.dtype)  # SciPy would copy parts that were handed to it
+    rows.data, rows.indices = table.data[first:last], table.indices[first:last]
+    rows.indptr = table.indptr[start : stop + 1] - first
+    return rows
+
+
+def stored(table: Table) -> Iterator[tuple[NDArray[np.intp], NDArray[np.integer[Any]], Array]]:
+    """Yield rows, columns and values of what a CSR matrix stores, a quarter of a million at a time."""
+    n, ends = table.shape[0], table.indptr
+    tall = max(1, n * STORED // max(1, int(ends[-1])))
+    for top in range(0, n, tall):
+        stop = min(top + tall, n)
+        entries = slice(ends[top], ends[stop])
+        rows = np.repeat(np.arange(top, stop), np.diff(ends[top : stop + 1]))
+        yield rows, table.indices[entries], table.data[entries]
+
+
+def _copied(part: Table) -> Table:
+    return csr_array(part, copy=True) if issparse(part) else np.array(part)
+
+
+def _stacked(parts: tuple[Table, ...]) -> Table:
+    if any(issparse(part) for part in parts):
+        return vstack([csr_array(part) for part in parts], format="csr")
+    return np.concatenate(parts)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
 from classicmoe import Batches
-from classicmoe.em.source import TASKS, ArraySource, Chunk, StreamSource
+from classicmoe.em.source import TASKS, ArraySource, Chunk, StreamSource, rows_of, stored
 from classicmoe.exceptions import DataError
 
 
@@ -66,6 +67,57 @@ def test_tasks_do_not_depend_on_who_asks(n):
 def test_an_array_is_never_copied():
     X, y = np.zeros((100, 3), dtype=np.float32), np.zeros((100, 1))
     assert all(np.shares_memory(chunk.tables[0], X) for chunk in read(ArraySource((X,), y, chunk_rows=7)))
+
+
+@pytest.mark.parametrize("kind", (sparse.csr_matrix, sparse.csr_array))
+def test_stored_values_of_a_sparse_table_are_never_copied(kind):
+    X = kind(np.arange(300.0).reshape(100, 3) * (np.arange(100) % 4 > 1)[:, None])
+    source = ArraySource((X,), np.zeros(100), chunk_rows=7)
+    chunks = read(source)
+    for chunk in chunks:
+        table = chunk.tables[0]
+        assert table.shape == (len(chunk.y), 3) and table.nnz > 0
+        assert np.shares_memory(table.data, X.data) and np.shares_memory(table.indices, X.indices)
+    assert np.array_equal(np.concatenate([chunk.tables[0].toarray() for chunk in chunks]), X.toarray())
+    rows = np.array([99, 3, 3, 0])
+    assert np.array_equal(source.take(rows).tables[0].toarray(), X.toarray()[rows])
+
+
+@given(cuts=st.sets(st.integers(1, 59)), chunk_rows=st.integers(1, 40), mixed=st.booleans())
+def test_sparse_batches_are_cut_like_an_array(cuts, chunk_rows, mixed):
+    X, y = np.arange(120.0).reshape(60, 2) * (np.arange(60) % 3 > 0)[:, None], np.arange(60.0)
+    parts = np.split(np.arange(60), sorted(cuts))
+    batches = [(X[p] if mixed and i % 2 else sparse.csr_array(X[p]), y[p]) for i, p in enumerate(parts)]
+    stream = read(StreamSource(Batches(batches), prepare, chunk_rows))
+    array = read(ArraySource((X,), y, None, chunk_rows))
+    for a, b in zip(stream, array, strict=True):
+        table = a.tables[0]
+        assert np.array_equal(table.toarray() if sparse.issparse(table) else table, b.tables[0])
+        assert np.array_equal(a.y, b.y)
+
+
+def test_a_sparse_batch_may_be_filled_again():
+    X, batch = np.arange(30.0).reshape(15, 2), sparse.csr_array(np.ones((5, 2)))
+
+    def fresh():
+        for start in range(0, 15, 5):
+            batch.data[:] = X[start : start + 5].ravel()
+            yield batch, np.zeros(5)
+
+    chunks = read(StreamSource(Batches(fresh), prepare, 5))
+    assert np.array_equal(np.concatenate([chunk.tables[0].toarray() for chunk in chunks]), X)
+
+
+@pytest.mark.parametrize("entries", (1, 4, 1000))
+def test_what_a_sparse_table_stores_is_told_row_by_row(entries, monkeypatch):
+    monkeypatch.setattr("classicmoe.em.source.STORED", entries)
+    X = np.array([[0.0, 3.0, 1.0], [0.0, 0.0, 0.0], [2.0, 0.0, 5.0], [4.0, 0.0, 0.0]])
+    for table, first in ((sparse.csr_array(X), 0), (rows_of(sparse.csr_array(X), 1, 4), 1)):
+        rows, columns, values = map(np.concatenate, zip(*stored(table), strict=True))
+        found = np.zeros(table.shape)
+        found[rows, columns] = values
+        assert np.array_equal(found, X[first:]) and len(values) == np.count_nonzero(X[first:])
+    assert not list(stored(sparse.csr_array((0, 3))))
 
 
 def test_a_generator_is_refused_because_it_can_be_read_only_once():
