@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from classicmoe import kernels
 from classicmoe.contracts import Array, Design, Parameters, Response
-from classicmoe.em.source import Chunk
+from classicmoe.em.source import Chunk, Table, stored
 
 T = TypeVar("T")
 
@@ -97,9 +99,12 @@ class RowBlock:
         design = reading.design
         out[0] = 1.0
         table = chunk.tables[design.table]
-        if not (reading.leading and len(design.columns) == table.shape[1]):
-            table = table[:, design.columns]
-        kernels.rows.load(table, design.center, reading.factor, out[1:])
+        if issparse(table):
+            _scatter(reading, table, out[1:])
+        else:
+            if not (reading.leading and len(design.columns) == table.shape[1]):
+                table = table[:, design.columns]
+            kernels.rows.load(table, design.center, reading.factor, out[1:])
         if empty is not None:
             # A row of weight zero must not matter, whatever it holds; 0 * inf would.
             out[1:, empty] = 0.0
@@ -142,6 +147,27 @@ class _Reading:
         self.design = design
         self.factor = 1.0 / design.scale
         self.leading = np.array_equal(design.columns, np.arange(len(design.columns)))
+        self._place: NDArray[np.intp] | None = None
+
+    def place(self, n_columns: int) -> NDArray[np.intp]:
+        """Return where in the block each column of the table goes, -1: nowhere."""
+        if self._place is None or len(self._place) != n_columns:
+            self._place = np.full(n_columns, -1)
+            self._place[self.design.columns] = np.arange(len(self.design.columns))
+        return self._place
+
+
+def _scatter(reading: _Reading, table: Table, out: Array) -> None:
+    """Write the design's columns of a CSR chunk to out (d, m); what is not stored is 0, to be centred like the rest."""
+    center, factor = reading.design.center, reading.factor
+    out[:] = ((0.0 - center) * factor)[:, None]
+    place = reading.place(table.shape[1])
+    for rows, columns, values in stored(table):
+        at = place[columns]
+        if len(center) < table.shape[1]:
+            seen = at >= 0
+            rows, at, values = rows[seen], at[seen], values[seen]
+        out[at, rows] = (values - center[at]) * factor[at]
 
 
 def _same_columns(a: Design, b: Design) -> bool:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from classicmoe.contracts import Array, Response
 from classicmoe.em.lowest import Lowest
-from classicmoe.em.source import Source
+from classicmoe.em.source import Source, Table, stored
 from classicmoe.exceptions import DataError
 
 ROBUST_ROWS = 20_000  # distinct responses from which median and median absolute deviation are taken
 NORMAL_MAD = 0.6744897501960817  # median absolute deviation of a standard normal variable
+AT_ONCE = 1 << 21  # values of a chunk that are shifted at once; a larger one is taken apart
+BLOCK = (256, 512)  # into blocks of rows and columns, a megabyte each
 MIN_ROBUST = 1e-8  # of the standard deviation; below, more than half of the responses are one value
 
 
@@ -38,62 +42,113 @@ def first_look(source: Source) -> Moments:
         If values are so large that their squares overflow.
     """
     rows, weight, exposure, unsharp = 0, 0.0, 0.0, 0.0
-    origin: list[Array] = []
-    first: list[Array] = []
-    second: list[Array] = []
-    missing: Array = np.zeros(0)
-    for task in source.tasks():
-        for chunk in task:
-            w = np.ones(len(chunk.y)) if chunk.weight is None else chunk.weight
-            if not w.any():
-                continue  # not even the origin may come from rows of weight zero
-            parts = (*chunk.tables, chunk.y)
-            if not origin:
-                lead = int(np.argmax(w > 0))
-                origin = [np.asarray(part[lead], float) for part in chunk.tables] + [np.full(chunk.y.shape[1], np.nan)]
-                first = [np.zeros(part.shape[1]) for part in parts]
-                second = [np.zeros(part.shape[1]) for part in parts]
-                missing = np.zeros(chunk.y.shape[1])
-            _add_first_seen(origin[-1], chunk.y, w)
-            empty = w == 0.0
-            with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
-                for i, part in enumerate(parts):
-                    shifted = np.subtract(part, origin[i], order="C")  # or sums would depend on the memory layout
-                    if empty.any():
-                        shifted[empty] = 0.0
-                    if i == len(parts) - 1:
-                        gaps = np.isnan(shifted)
-                        shifted[gaps] = 0.0
-                        missing += w @ gaps
-                    first[i] += w @ shifted
-                    second[i] += w @ np.square(shifted, out=shifted)
-            rows += int(np.count_nonzero(w))
-            exposure += float(w.sum() if chunk.exposure is None else w @ np.where(empty, 0.0, chunk.exposure))
-            weight += float(w.sum())
-            unsharp += 0.0 if chunk.bounds is None else float(w @ (chunk.bounds[:, 0] < chunk.bounds[:, 1]))
-    if not all(np.isfinite(t).all() for t in second):
+    sums: list[_Sums] = []
+    missing, unseen = np.zeros(0), np.zeros(0, bool)
+    for chunk in (chunk for task in source.tasks() for chunk in task):
+        w = np.ones(len(chunk.y)) if chunk.weight is None else chunk.weight
+        if not w.any():
+            continue  # not even the origin may come from rows of weight zero
+        if not sums:
+            lead = int(np.argmax(w > 0))
+            sums = [_Sums(_row(table, lead)) for table in chunk.tables] + [_Sums(np.zeros(chunk.y.shape[1]))]
+            missing, unseen = np.zeros(chunk.y.shape[1]), np.ones(chunk.y.shape[1], bool)
+        _add_first_seen(sums[-1].origin, unseen, chunk.y, w)
+        gaps = np.isnan(chunk.y)
+        missing += w @ gaps
+        y = np.where(gaps, sums[-1].origin, chunk.y) if gaps.any() else chunk.y
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused below
+            for part, own in zip((*chunk.tables, y), sums, strict=True):
+                own.add(part, w)
+        rows += int(np.count_nonzero(w))
+        exposure += float(w.sum() if chunk.exposure is None else w @ np.where(w == 0.0, 0.0, chunk.exposure))
+        weight += float(w.sum())
+        unsharp += 0.0 if chunk.bounds is None else float(w @ (chunk.bounds[:, 0] < chunk.bounds[:, 1]))
+    if not all(np.isfinite(own.second).all() for own in sums):
         raise DataError("Some values are so large that their squares overflow; rescale the columns or y.")
-    origin[-1] = np.nan_to_num(origin[-1])
-    means, scales = [], []
-    for i, (o, s, t) in enumerate(zip(origin, first, second, strict=True)):
-        there = np.maximum(weight - missing, 1e-300) if i == len(origin) - 1 else weight
-        mean = s / there
-        variance = t / there - mean**2
+    tables = [own.center_and_scale(weight) for own in sums[:-1]]
+    center, spread = sums[-1].center_and_scale(np.maximum(weight - missing, 1e-300))
+    response = Response(center, np.where(spread > 0, spread, 1.0))
+    return Moments(
+        rows,
+        weight,
+        tuple(mean for mean, _ in tables),
+        tuple(scale for _, scale in tables),
+        response,
+        weight - missing - unsharp,
+        exposure / weight,
+        response,
+    )
+
+
+class _Sums:
+    """Weighted sums of one table's deviations from an origin, its first row, and of their squares."""
+
+    def __init__(self, origin: Array):
+        self.origin = origin
+        self.first, self.second = np.zeros(len(origin)), np.zeros(len(origin))
+
+    def add(self, part: Table, weight: Array) -> None:
+        """Add a chunk; rows of weight zero do not matter, whatever they hold."""
+        if issparse(part):
+            self._add_stored(part, weight)
+            return
+        m, p = part.shape
+        tall, broad = (m, p) if m * p <= AT_ONCE else BLOCK
+        for top in range(0, m, tall):
+            rows = slice(top, top + tall)
+            w = weight[rows]
+            empty = w == 0.0
+            for left in range(0, p, max(broad, 1)):
+                columns = slice(left, left + broad)
+                # In rows whatever the memory layout, or sums would depend on it.
+                shifted = np.subtract(part[rows, columns], self.origin[columns], order="C")
+                if empty.any():
+                    shifted[empty] = 0.0
+                self.first[columns] += w @ shifted
+                self.second[columns] += w @ np.square(shifted, out=shifted)
+
+    def _add_stored(self, part: Table, weight: Array) -> None:
+        """Add a CSR chunk: what it stores one by one, the zeros that it does not store by their weight in all.
+
+        Squares of deviations from the origin are all positive, so that nothing cancels, whatever the origin.
+        """
+        p = part.shape[1]
+        times, there = np.zeros(p, dtype=np.intp), np.zeros(p)
+        for rows, columns, values in stored(part):
+            w = weight[rows]
+            if not w.all():
+                counts = w > 0.0
+                columns, values, w = columns[counts], values[counts], w[counts]
+            shifted = values - self.origin[columns]
+            self.first += np.bincount(columns, w * shifted, p)
+            self.second += np.bincount(columns, w * np.square(shifted), p)
+            there += np.bincount(columns, w, p)
+            times += np.bincount(columns, minlength=p)
+        # Rounding must not make zeros where there are none: times the square of a far origin they would be many.
+        absent = np.where(times < np.count_nonzero(weight), np.maximum(weight.sum() - there, 0.0), 0.0)
+        self.first -= absent * self.origin
+        self.second += absent * np.square(self.origin)
+
+    def center_and_scale(self, weight: Array | float) -> tuple[Array, Array]:
+        """Return means and standard deviations."""
+        mean, square = self.first / weight, self.second / weight
+        variance = square - mean**2
         # What rounding leaves of a constant column is not variation.
-        noise = 1e-14 * t / there + 1e-28 * (o + mean) ** 2
-        means.append(o + mean)
-        scales.append(np.sqrt(np.where(variance > noise, variance, 0.0)))
-    response = Response(means[-1], np.where(scales[-1] > 0, scales[-1], 1.0))
-    dense = weight - missing - unsharp
-    return Moments(rows, weight, tuple(means[:-1]), tuple(scales[:-1]), response, dense, exposure / weight, response)
+        noise = 1e-14 * square + 1e-28 * (self.origin + mean) ** 2
+        return self.origin + mean, np.sqrt(np.where(variance > noise, variance, 0.0))
 
 
-def _add_first_seen(origin: Array, y: Array, weight: Array) -> None:
+def _row(table: Table, row: int) -> Array:
+    values = table[[row]].toarray()[0] if issparse(table) else table[row]
+    return np.array(values, dtype=float)
+
+
+def _add_first_seen(origin: Array, unseen: NDArray[np.bool_], y: Array, weight: Array) -> None:
     """Fill the outputs that no row had so far with their first entry that is there; far from zero, 0 is no origin."""
-    for j in np.flatnonzero(np.isnan(origin)):
+    for j in np.flatnonzero(unseen):
         seen = np.flatnonzero((weight > 0.0) & ~np.isnan(y[:, j]))
         if len(seen):
-            origin[j] = y[seen[0], j]
+            origin[j], unseen[j] = y[seen[0], j], False
 
 
 def identity(n_outputs: int) -> Response:
