@@ -1,11 +1,10 @@
-"""Arrays, lists and what looks like them: two-dimensional float arrays without a copy where none is needed."""
+"""Arrays, lists, sparse matrices: two-dimensional float tables without a copy where none is needed."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_array
 
@@ -16,30 +15,54 @@ from classicmoe.models.frames import array_names
 _PASS_A_FRAME = "Pass a data frame (pandas, polars): its text columns are coded, their levels stored with the model."
 
 
-def check_array_input(X: Any, owner: str = "MoERegressor") -> NDArray[Any]:
-    """Return X as a two-dimensional float64 or float32 array; NaN and infinities are not looked for here.
+def check_array_input(X: Any, owner: str = "MoERegressor", sparse: bool = False) -> Any:
+    """Return X as a two-dimensional float64 or float32 table; NaN and infinities are not looked for here.
 
-    float64 and float32 arrays, read-only ones and memory maps included, are not copied.
+    float64 and float32 arrays, read-only ones and memory maps included, are not copied. If ``sparse``, SciPy's sparse
+    matrices and arrays may be passed: they come back in CSR format, column indices sorted and none twice; what is like
+    that already is not copied.
 
     Raises
     ------
     ColumnError
-        Text, dates, records, sparse matrices.
+        Text, dates, records; sparse matrices unless ``sparse``.
     DataError
         Complex numbers, other than two dimensions, no rows or no columns.
     """
     if X is None:
         raise DataError(f"{owner} needs a table X (an array or a data frame of shape (n, n_features)), got None.")
     if issparse(X):
-        raise ColumnError(f"Sparse data was passed, but {owner} needs dense data; use X.toarray().")
+        if not sparse:
+            raise ColumnError(
+                f"Sparse data was passed, but {owner} needs dense data; use X.toarray(). LassoMoERegressor and "
+                "LassoMoEClassifier take sparse tables as they are."
+            )
+        return _csr(X)
     array = X
     if not (isinstance(X, np.ndarray) and X.dtype.kind in "fiub"):
         array = as_array(X)
         _refuse_text(array)
+    return _checked(array)
+
+
+def _checked(X: Any, accept: Any = False) -> Any:
     try:
-        return check_array(array, dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X")
+        return check_array(
+            X, accept_sparse=accept, dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X"
+        )
     except ValueError as error:
         raise DataError(str(error)) from error
+
+
+def _csr(X: Any) -> Any:
+    if X.ndim != 2:
+        raise DataError(f"X must be a table of shape (n, n_features), not a sparse array of shape {X.shape}.")
+    table = _checked(X, "csr")
+    if table.has_canonical_format:
+        return table
+    table = table.copy()  # the caller's matrix stays as it is
+    table.sum_duplicates()
+    return table
 
 
 def as_array(X: Any) -> Any:

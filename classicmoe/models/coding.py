@@ -9,13 +9,17 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
+from classicmoe.em.source import stored
 from classicmoe.exceptions import ColumnError, ConstantColumnWarning, IdColumnWarning
 from classicmoe.messages import wrong_numbers
 from classicmoe.models.frames import Column, Kind, Table, kind_of, numbers_of
 from classicmoe.models.levels import Level, Unseen, codes_of, date_message, find_levels, id_reason, judge_levels
 from classicmoe.models.missing import Gap, all_finite, column_gap, find_gaps, missing_values_error
 from classicmoe.parsing import parse_numbers
+
+_SHOWN = 3  # rows that a gap names, as in arrays
 
 
 def unusable(name: str, column: Column, kind: Kind) -> str:
@@ -84,15 +88,38 @@ def as_numbers(name: str, column: Column) -> NDArray[Any]:
     return numbers
 
 
-def finite(
-    values: NDArray[Any], names: Sequence[str], columns: Sequence[int] | None = None, keep_missing: bool = False
-) -> NDArray[Any]:
-    """Return ``values`` after checking that (these columns of) it are finite, or missing if that is allowed."""
-    if not all_finite(values, columns):
+def finite(values: Any, names: Sequence[str], columns: Sequence[int] | None = None, keep_missing: bool = False) -> Any:
+    """Return a table after checking that (these columns of) it are finite, or missing if that is allowed."""
+    if issparse(values):
+        gaps = refused(_stored_gaps(values, names, columns), keep_missing)
+        if gaps:
+            raise missing_values_error(gaps)
+    elif not all_finite(values, columns):
         gaps = refused(find_gaps(values, names, columns), keep_missing)
         if gaps:
             raise missing_values_error(gaps)
     return values
+
+
+def _stored_gaps(X: Any, names: Sequence[str], columns: Sequence[int] | None) -> list[Gap]:
+    """List the columns of a CSR matrix that hold missing or infinite values, as ``find_gaps`` does for arrays."""
+    if all_finite(X.data[:, None]):
+        return []
+    found = []
+    for part in stored(X):
+        bad = ~np.isfinite(part[2])
+        found.append([entries[bad] for entries in part])
+    rows, places, values = map(np.concatenate, zip(*found, strict=True))
+    known = dict(zip(range(X.shape[1]) if columns is None else columns, names, strict=True))
+    gaps = []
+    for j in np.unique(places).tolist():
+        if j in known:
+            of_column = places == j
+            missing = int(np.isnan(values[of_column]).sum())
+            gaps.append(
+                Gap(known[j], missing, int(of_column.sum()) - missing, tuple(rows[of_column][:_SHOWN].tolist()))
+            )
+    return gaps
 
 
 def refused(gaps: list[Gap], keep_missing: bool) -> list[Gap]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,9 @@ class ColumnCoder:
         The estimator that the messages name.
     keep_missing : bool, default=False
         Whether NaN in numeric columns is passed on instead of being an error.
+    sparse : bool, default=False
+        Whether SciPy's sparse matrices are passed on, in CSR format, instead of being an error. The same coder takes
+        arrays as well, whatever it was fitted on.
 
     Attributes
     ----------
@@ -68,12 +72,15 @@ class ColumnCoder:
     sources: list[int]
     from_frame: bool
 
-    def __init__(self, unseen: Unseen = "error", owner: str = "MoERegressor", keep_missing: bool = False) -> None:
+    def __init__(
+        self, unseen: Unseen = "error", owner: str = "MoERegressor", keep_missing: bool = False, sparse: bool = False
+    ) -> None:
         if unseen not in ("error", "reference"):
             raise ConfigurationError(f"unseen must be 'error' or 'reference', not {unseen!r}.")
         self.unseen: Unseen = unseen
         self.owner = owner
         self.keep_missing = keep_missing
+        self.sparse = sparse
 
     @property
     def names_in(self) -> list[str]:
@@ -109,7 +116,7 @@ class ColumnCoder:
         self.from_frame = table is not None
         self.levels = {}
         if table is None:
-            self.n_features_in_ = check_array_input(X, self.owner).shape[1]
+            self.n_features_in_ = check_array_input(X, self.owner, self.sparse).shape[1]
             self.feature_names_in_ = None
         else:
             check_size(table.n_rows, len(table.names), self.owner)
@@ -139,14 +146,14 @@ class ColumnCoder:
         self.names_out = [label for label, _ in pairs]
         self.sources = [source for _, source in pairs]
         if len(set(self.names_out)) < len(self.names_out):
-            repeated = sorted({label for label in self.names_out if self.names_out.count(label) > 1})
+            repeated = sorted(label for label, times in Counter(self.names_out).items() if times > 1)
             raise ColumnError(f"Two columns would be called {name_list(repeated)} after coding; rename one.")
 
     def coded_names(self, name: str) -> list[str]:
         """Return the names of the coded columns that stand for one input column."""
         return [f"{name}[{level}]" for level in self.levels[name][1:]] if name in self.levels else [name]
 
-    def transform(self, X: Any, unseen: Unseen | None = None) -> NDArray[Any]:
+    def transform(self, X: Any, unseen: Unseen | None = None) -> Any:
         """Code a table.
 
         Frames are matched by name, in any order, and may hold other columns; arrays by position.
@@ -160,7 +167,7 @@ class ColumnCoder:
         Returns
         -------
         ndarray of shape (n, len(names_out))
-            float64, or float32 when all the input is; not a copy where it need not be.
+            float64, or float32 when all the input is; not a copy where it need not be. A sparse matrix stays sparse.
 
         Raises
         ------
@@ -186,16 +193,16 @@ class ColumnCoder:
         names = self.columns if self.from_frame else self.names_out
         return code_table(renamed, names, self.levels, unseen, self.owner, self.keep_missing)
 
-    def fit_transform(self, X: Any, only: Iterable[str] | None = None) -> NDArray[Any]:
+    def fit_transform(self, X: Any, only: Iterable[str] | None = None) -> Any:
         """Fit, then transform the same table."""
         return self.fit(X, only).transform(X)
 
-    def _from_array(self, X: Any) -> NDArray[Any]:
-        values = check_array_input(X, self.owner)
+    def _from_array(self, X: Any) -> Any:
+        values = check_array_input(X, self.owner, self.sparse)
         self._check_width(values.shape[1])
         if not self.from_frame:
-            names = self.names_in
-            some = None if len(self.columns) == len(names) else [names.index(column) for column in self.columns]
+            position = {name: j for j, name in enumerate(self.names_in)}
+            some = None if len(self.columns) == len(position) else [position[name] for name in self.columns]
             return finite(values, self.columns, some, self.keep_missing)
         if self.levels:
             raise ColumnError(
@@ -224,6 +231,7 @@ class ColumnCoder:
             "unseen": self.unseen,
             "owner": self.owner,
             "keep_missing": self.keep_missing,
+            "sparse": self.sparse,
             "from_frame": self.from_frame,
             "n_features": self.n_features_in_,
             "feature_names": None if self.feature_names_in_ is None else list(self.feature_names_in_),
@@ -234,7 +242,7 @@ class ColumnCoder:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> ColumnCoder:
         """Rebuild a fitted coder from ``to_state()``."""
-        coder = cls(state["unseen"], state["owner"], state.get("keep_missing", False))
+        coder = cls(state["unseen"], state["owner"], state.get("keep_missing", False), state.get("sparse", False))
         coder.from_frame = bool(state["from_frame"])
         coder.n_features_in_ = int(state["n_features"])
         names: Sequence[str] | None = state["feature_names"]

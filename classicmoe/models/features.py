@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
-from classicmoe.exceptions import ColumnError
+from classicmoe.exceptions import ColumnError, ConfigurationError
 from classicmoe.messages import name_list
 from classicmoe.models.columns import ColumnCoder
 from classicmoe.models.feature_specs import MapKind, plan_of, required_columns, unknown_column
@@ -45,7 +47,7 @@ class FeatureMap:
         self.part: FormulaMap | TransformerMap | None = None
 
     @classmethod
-    def fit(cls, spec: Any, X: Any, coder: ColumnCoder, coded: NDArray[Any] | None = None, y: Any = None) -> FeatureMap:
+    def fit(cls, spec: Any, X: Any, coder: ColumnCoder, coded: Any = None, y: Any = None) -> FeatureMap:
         """Resolve a specification, fitting the transformer or formula it names.
 
         Parameters
@@ -58,7 +60,7 @@ class FeatureMap:
         X : array-like or data frame
         coder : ColumnCoder
             Fitted on X.
-        coded : ndarray, optional
+        coded : ndarray or sparse matrix, optional
             ``coder.transform(X)``, to save doing it again; only transformers and formulas of arrays need it.
         y : array-like, optional
             Handed to the transformer's ``fit``.
@@ -68,7 +70,8 @@ class FeatureMap:
         ColumnError
             Unknown or repeated columns.
         ConfigurationError
-            Something that is none of the four kinds of specification, formulas that cannot be used.
+            Something that is none of the four kinds of specification, formulas that cannot be used; a transformer or
+            a formula on a sparse matrix.
         """
         kind, what = plan_of(spec, coder.names_in)
         if kind == "columns":
@@ -78,6 +81,7 @@ class FeatureMap:
             return cls("columns", [coder.names_out[j] for j in columns], list(sources), columns.astype(np.intp))
         if coded is None and not coder.from_frame:
             coded = coder.transform(X)
+        _refuse_sparse(kind, coded)
         part: FormulaMap | TransformerMap
         if kind == "formula":
             part = FormulaMap.fit(what, _table(X, coded), coder.unseen, coder.owner)
@@ -87,18 +91,19 @@ class FeatureMap:
         made.part = part
         return made
 
-    def transform(self, X: Any, coded: NDArray[Any], unseen: Unseen | None = None) -> NDArray[Any]:
+    def transform(self, X: Any, coded: Any, unseen: Unseen | None = None) -> Any:
         """Return this side's (n, len(names_out)) columns.
 
         Parameters
         ----------
         X : array-like or data frame
             What the user gave.
-        coded : ndarray of shape (n, n_coded)
+        coded : ndarray or sparse matrix of shape (n, n_coded)
             ``coder.transform(X)``.
         unseen : {"error", "reference"}, optional
             What a formula does with an unseen level, instead of what the coder was told at fit.
         """
+        _refuse_sparse(self.kind, coded)
         if isinstance(self.part, FormulaMap):
             return self.part.transform(_table(X, coded), unseen)
         if isinstance(self.part, TransformerMap):
@@ -139,6 +144,14 @@ def _table(X: Any, coded: NDArray[Any] | None) -> Table:
     return array_table(coded)
 
 
+def _refuse_sparse(kind: MapKind, coded: Any) -> None:
+    if kind != "columns" and issparse(coded):
+        raise ConfigurationError(
+            f"A {kind} cannot read a sparse matrix; choose columns by position (gate_features=[0, 5]), or apply the "
+            f"{kind} before and pass what it makes as X."
+        )
+
+
 def _indices(entries: Sequence[str], coder: ColumnCoder) -> NDArray[np.intp]:
     position = {name: j for j, name in enumerate(coder.names_in)}
     coded = {name: j for j, name in enumerate(coder.names_out)}
@@ -153,8 +166,8 @@ def _indices(entries: Sequence[str], coder: ColumnCoder) -> NDArray[np.intp]:
             chosen.append(coded[entry])
         else:
             raise unknown_column(entry, [*coder.names_in, *coder.names_out])
-    repeated = sorted({coder.names_out[j] for j in chosen if chosen.count(j) > 1})
+    repeated = sorted(coder.names_out[j] for j, times in Counter(chosen).items() if times > 1)
     if repeated or len(set(entries)) < len(entries):
-        twice = repeated or sorted({entry for entry in entries if list(entries).count(entry) > 1})
+        twice = repeated or sorted(entry for entry, times in Counter(entries).items() if times > 1)
         raise ColumnError(f"{name_list(twice)} {'is' if len(twice) == 1 else 'are'} listed more than once.")
     return np.array(chosen, dtype=np.intp)

@@ -6,11 +6,13 @@ import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 
 from classicmoe.contracts import Array
-from classicmoe.em.source import ArraySource, Batches, Chunk, Source, StreamSource
+from classicmoe.em.source import ArraySource, Batches, Chunk, Source, StreamSource, Table
 from classicmoe.em.survey import View
 from classicmoe.exceptions import ConfigurationError, DataError, WeightSumWarning
+from classicmoe.models.arrays import check_array_input
 from classicmoe.models.beside import Beside, check_support
 from classicmoe.models.columns import ColumnCoder
 from classicmoe.models.features import FeatureMap, required_columns
@@ -29,16 +31,26 @@ class Reader(NamedTuple):
 
     @classmethod
     def fit(
-        cls, X: Any, y: Any, gate: Any, expert: Any, unseen: Any, owner: str, keep_missing: bool = False
-    ) -> tuple[Reader, Array]:
+        cls,
+        X: Any,
+        y: Any,
+        gate: Any,
+        expert: Any,
+        unseen: Any,
+        owner: str,
+        keep_missing: bool = False,
+        sparse: bool = False,
+    ) -> tuple[Reader, Table]:
         """Learn coding and features from X; return the reader and the coded table."""
-        coder = ColumnCoder(unseen, owner, keep_missing).fit(X, only=required_columns(X, gate, expert))
+        if issparse(X):
+            X = check_array_input(X, owner, sparse)  # converted here, once, if it is not in CSR format
+        coder = ColumnCoder(unseen, owner, keep_missing, sparse).fit(X, only=required_columns(X, gate, expert))
         coded = coder.transform(X)
         expert_map = FeatureMap.fit(expert, X, coder, coded, y)
         same = gate is expert or (isinstance(gate, str) and gate == expert)
         return cls(coder, expert_map if same else FeatureMap.fit(gate, X, coder, coded, y), expert_map), coded
 
-    def tables(self, X: Any, coded: Array | None = None) -> tuple[Array, ...]:
+    def tables(self, X: Any, coded: Table | None = None) -> tuple[Table, ...]:
         """Return the coded table, followed by the output of transformers and formulas."""
         coded = self.coder.transform(X) if coded is None else coded
         more = [self.expert] if self.expert.kind != "columns" else []
@@ -64,7 +76,7 @@ class Reader(NamedTuple):
     ) -> ArraySource:
         """Return rows to be scored; y is None where it is not known."""
         tables = self.tables(X)
-        n = len(tables[0])
+        n = tables[0].shape[0]
         exposure, offset = beside.checked(n)
         if y is None:
             nothing = np.broadcast_to(0.0, (n, n_outputs))
@@ -98,13 +110,15 @@ def rows_of_arrays(
     keep_missing: bool = False,
     beside: Beside = NOTHING,
     family: Any = None,
+    sparse: bool = False,
 ) -> Rows:
     """Check X, y, weights and what else rows carry once and return them as a source.
 
-    NaN in X stays if ``keep_missing``; a family says where the response may lie.
+    NaN in X stays if ``keep_missing``; a family says where the response may lie; X may be a sparse matrix if
+    ``sparse``.
     """
-    reader, coded = Reader.fit(X, y, gate, expert, unseen, owner, keep_missing)
-    n = len(coded)
+    reader, coded = Reader.fit(X, y, gate, expert, unseen, owner, keep_missing, sparse)
+    n = coded.shape[0]
     weight = check_weights(sample_weight, n)
     y, bounds, window = known(y)
     if family is None and (bounds is not None or window is not None):
@@ -144,7 +158,9 @@ def typed_weights(weight: Array | None, weight_type: str) -> Array | None:
     return weight
 
 
-def rows_of_batches(batches: Batches, gate: Any, expert: Any, unseen: Any, weight_type: str, owner: str) -> Rows:
+def rows_of_batches(
+    batches: Batches, gate: Any, expert: Any, unseen: Any, weight_type: str, owner: str, sparse: bool = False
+) -> Rows:
     """Learn the columns from the first batch and return the batches as a source.
 
     Levels of categorical columns are those of the first batch; a transformer is fitted to the first batch.
@@ -155,12 +171,13 @@ def rows_of_batches(batches: Batches, gate: Any, expert: Any, unseen: Any, weigh
     if first is None:
         raise DataError("The batches are empty.")
     X, y, _ = first
-    reader, _ = Reader.fit(X, y, gate, expert, unseen, owner)
+    reader, _ = Reader.fit(X, y, gate, expert, unseen, owner, sparse=sparse)
 
     def prepare(X: Any, y: Any, weight: Any) -> Chunk:
         tables = reader.tables(X)
-        values = check_response(y, n_rows=len(tables[0]), vary=False, owner=owner)
-        weights = None if weight is None else check_weights(weight, len(tables[0]))
+        n = tables[0].shape[0]
+        values = check_response(y, n_rows=n, vary=False, owner=owner)
+        weights = None if weight is None else check_weights(weight, n)
         return Chunk(tables, values if values.ndim == 2 else values[:, None], weights)
 
     return Rows(StreamSource(batches, prepare), reader, response_names(y))

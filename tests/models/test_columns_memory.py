@@ -1,11 +1,15 @@
 """ColumnCoder: what is a float table already is handed on without a copy."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy import sparse
 
 from classicmoe.models.columns import ColumnCoder
+from classicmoe.models.rows import Reader
 
 both = pytest.mark.parametrize("frame_of", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
 
@@ -42,3 +46,24 @@ def test_float32_frames_stay_float32(frame_of):
     assert ColumnCoder().fit_transform(frame_of(frame.assign(c=[1, 2, 3, 5]))).dtype == np.float64
     only = ColumnCoder().fit(frame_of(frame.assign(c=[1, 2, 3, 5])), only=["b", "a"])
     assert only.transform(frame_of(frame)).dtype == np.float32
+
+
+@pytest.mark.parametrize("form", ["C", "F", "csr"])
+def test_ten_thousand_columns_cost_their_names_and_little_else(form):
+    rng = np.random.default_rng(0)
+    if form == "csr":
+        X = sparse.random_array((5_000, 10_000), density=0.02, format="csr", rng=rng)
+    else:
+        X = np.asarray(rng.normal(size=(400, 10_000)), order=form)
+
+    def read():
+        return Reader.fit(X, None, None, None, "error", "Lasso", sparse=form == "csr")
+
+    read()
+    tracemalloc.start()
+    reader, coded = read()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4e6  # of X's 32 or 12 MB nothing is copied but a megabyte at a time
+    assert np.shares_memory(coded.data if form == "csr" else coded, X.data if form == "csr" else X)
+    assert reader.expert.names_out[-1] == "x9999"
