@@ -264,8 +264,8 @@ def _substitute(factor, right, least):
 def grouped(hessian, gradient, coef, threshold, ridge, n_lines, tol, max_sweeps):
     """Move ``coef`` (L * p,) to the maximum with thresholds (p,) on lengths of columns; return the number of sweeps.
 
-    hessian (L * p, L * p), gradient and ridge (L * p,) at index l * p + j, as ``coef``. A column is taken to its
-    maximum as a whole, given the others. Stops as :func:`separable` does; violations are lengths of columns.
+    hessian (L * p, L * p), gradient and ridge (L * p,) at index l * p + j. A column is taken to its maximum as a whole,
+    given the others. Stops as :func:`separable` does; violations are lengths of columns.
     """
     p, slope = len(threshold), gradient.copy()
     blocks, trace, largest = np.empty((p, n_lines, n_lines)), np.zeros(p), 0.0
@@ -328,7 +328,7 @@ def _block_sweep(which, hessian, slope, coef, threshold, ridge, blocks, known):
         if known[j]:
             _column(own, z, t, old, new)
         elif t > 0.0 and _length(slope, j, p) <= t:
-            new[:] = 0.0
+            new.fill(0.0)
         else:
             continue
         change = 0.0
@@ -345,7 +345,7 @@ def _block_sweep(which, hessian, slope, coef, threshold, ridge, blocks, known):
 def _column(own, z, t, old, new):
     """Write the u that maximises z'u - u' own u / 2 - t |u| to ``new``, from ``old``; the same if there is none."""
     if t > 0.0 and _length(z, 0, 1) <= t:
-        new[:] = 0.0
+        new.fill(0.0)
     elif t > 0.0:
         _penalised_column(own, z, t, old, new)
     else:  # by a step from the old one, which stays as it is where the Hessian is flat
@@ -390,7 +390,8 @@ def _penalised_column(own, z, t, old, new):
             bend += v[a] * x[a]
         step = (length / t - 1.0) * length * length / bend
         if not np.isfinite(step):  # a slope without curvature: there is no maximum
-            new[:] = old
+            for a in range(n):
+                new[a] = old[a]
             return
         for a in range(n):
             new[a] = s * v[a]
