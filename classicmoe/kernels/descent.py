@@ -93,12 +93,10 @@ def _sweep(which, hessian, slope, coef, threshold, ridge, diagonal, least):
         z = slope[j] + h * old
         if h + ridge[j] <= least:
             new = 0.0 if t > 0.0 and abs(slope[j]) <= t else old
-        elif z > t:
-            new = (z - t) / (h + ridge[j])
-        elif z < -t:
-            new = (z + t) / (h + ridge[j])
-        else:
+        elif abs(z) <= t:
             new = 0.0
+        else:  # a NaN comes here as well
+            new = (z - t if z > 0.0 else z + t) / (h + ridge[j])
         if new != old:
             coef[j] = new
             _subtract(slope, new - old, hessian[j])

@@ -217,6 +217,12 @@ def test_a_slope_without_curvature_is_left_alone():
         assert np.allclose(ours, [4.0, 1.0], rtol=1e-14, atol=0) and sweeps < 5
 
 
+def test_no_number_is_not_mistaken_for_zero():
+    coef, zero = np.ones(2), np.zeros(2)
+    sweeps = kernels.descent.separable(np.full((2, 2), np.nan), zero, coef, np.ones(2), zero, TOL, MANY)
+    assert np.isnan(coef).any() and sweeps < 5
+
+
 @pytest.mark.parametrize("share", (0.0, 1e-4))
 def test_leaps_replace_thousands_of_sweeps(share, seed):
     hessian, gradient = quadratic(12, 60, seed, corr=100.0)
