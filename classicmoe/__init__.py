@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from classicmoe.models.classifier import MoEClassifier
     from classicmoe.models.cross_validation import cross_val_gate
     from classicmoe.models.gaussian_gated import GaussianGatedMoERegressor
+    from classicmoe.models.lasso import LassoMoERegressor
     from classicmoe.models.observed import observed
     from classicmoe.models.regressor import MoERegressor
     from classicmoe.persistence import load
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Batches",
     "GaussianGatedMoERegressor",
+    "LassoMoERegressor",
     "MoEClassifier",
     "MoERegressor",
     "MoESelector",
@@ -43,6 +45,7 @@ __all__ = [
 _HOMES = {
     "Batches": "classicmoe.em.source",
     "GaussianGatedMoERegressor": "classicmoe.models.gaussian_gated",
+    "LassoMoERegressor": "classicmoe.models.lasso",
     "MoEClassifier": "classicmoe.models.classifier",
     "MoERegressor": "classicmoe.models.regressor",
     "MoESelector": "classicmoe.selection.selector",

@@ -19,8 +19,10 @@ import numpy as np
 
 from classicmoe.contracts import Array
 from classicmoe.covariances.linear import solve
+from classicmoe.penalties import Majoriser, maximise, violation
 from classicmoe.symmetric import unpack_symmetric, upper_triangle
 
+EXACT = 1e-3
 JITTER = 1e-12  # of the mean curvature, added to every coordinate: where the rows say nothing the step is zero
 
 
@@ -63,13 +65,37 @@ def newton_direction(gradient: Array, curvature: Array, ridge: float) -> Array |
     return direction if np.isfinite(direction).all() else None
 
 
-def _reference_form(pairs: Array, n: int, ridge: float) -> Array:
-    """Return minus the second derivative in the contrasts with the last k, ((K-1)p, (K-1)p)."""
-    width, free, k = pairs.shape[1], n - 1, np.arange(n)
+def penalised_direction(
+    coef: Array, gradient: Array, curvature: Array | None, gram: Array, majoriser: Majoriser
+) -> Array:
+    """Return the step (K, p) to the maximum of a quadratic minus a penalty.
+
+    The quadratic is Newton's, or without ``curvature`` the Boehning-Lindsay bound, whose step cannot lower the
+    objective. It is maximised until the conditions of optimality hold to a share :data:`EXACT` of how far they are off.
+    """
+    wrong = np.abs(violation(majoriser, gradient, coef)).max()
+    if curvature is None:
+        hessian = np.broadcast_to(0.5 * gram, (len(coef), *gram.shape))
+    else:
+        blocks = _blocks(unpack_symmetric(curvature, coef.shape[1]), len(coef))
+        hessian = blocks.transpose(0, 2, 1, 3).reshape(coef.size, coef.size)
+    return maximise(majoriser, hessian, gradient, coef, EXACT * wrong) - coef
+
+
+def _blocks(pairs: Array, n: int) -> Array:
+    """Return minus the second derivative in all coefficients by pairs of k, (K, K, p, p)."""
+    width, k = pairs.shape[1], np.arange(n)
     blocks = np.zeros((n, n, width, width))
     i, j = upper_triangle(n, 1)
     blocks[i, j] = blocks[j, i] = -pairs
     blocks[k, k] = -blocks.sum(axis=1)
+    return blocks
+
+
+def _reference_form(pairs: Array, n: int, ridge: float) -> Array:
+    """Return minus the second derivative in the contrasts with the last k, ((K-1)p, (K-1)p)."""
+    width, free = pairs.shape[1], n - 1
+    blocks = _blocks(pairs, n)
     slopes = ridge * np.eye(width)
     slopes[0, 0] = 0.0
     hessian = blocks[:free, :free] + (np.eye(free) - 1.0 / n)[:, :, None, None] * slopes

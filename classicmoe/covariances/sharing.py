@@ -36,6 +36,8 @@ def invert_factors(factor: Array) -> Array:
 
     A general inverse exchanges rows and can lose the sign of a tiny pivot, which extrapolations do propose.
     """
+    if factor.shape[-1] == 1:
+        return 1.0 / factor
     eye = np.eye(factor.shape[-1])
     return np.array([solve_triangular(own, eye, lower=True) for own in factor])
 

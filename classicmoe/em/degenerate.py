@@ -36,18 +36,18 @@ def collapsed(mixture: Mixture, params: MixtureParameters, mass: Array, ground: 
     """Return which experts are at the floor of their scale or starved of rows, (K,)."""
     if len(mass) == 1:
         return np.zeros(1, dtype=bool)
-    needed = max(_coefficients(mixture, ground) + 2.0, 1e-3 * ground.weight)
+    needed = np.maximum(_coefficients(mixture, params, ground) + 2.0, 1e-3 * ground.weight)
     starved = (mass < needed) & _estimated(mixture, params)
     return np.asarray(at_floor(mixture, params, ground) | starved)
 
 
 def weak_experts(mixture: Mixture, params: MixtureParameters, mass: Array, ground: Ground) -> list[Weak]:
     """Return the experts that stand on fewer than five rows per coefficient (intercept included)."""
-    width = _coefficients(mixture, ground)
+    width = np.broadcast_to(_coefficients(mixture, params, ground), mass.shape)
     spread = mixture.expert.spread(params.expert)
     few = (mass < ROWS_PER_COEFFICIENT * width) & _estimated(mixture, params)
     spike = few & (spread < SPIKE_SCALE * spread.max())
-    return [Weak(int(k), float(mass[k]), width, bool(spike[k])) for k in np.flatnonzero(few)]
+    return [Weak(int(k), float(mass[k]), int(width[k]), bool(spike[k])) for k in np.flatnonzero(few)]
 
 
 def _estimated(mixture: Mixture, params: MixtureParameters) -> NDArray[np.bool_]:
@@ -56,10 +56,14 @@ def _estimated(mixture: Mixture, params: MixtureParameters) -> NDArray[np.bool_]
     return np.ones(1, dtype=bool) if estimated is None else np.asarray(estimated(params.expert), dtype=bool)
 
 
-def _coefficients(mixture: Mixture, ground: Ground) -> int:
+def _coefficients(mixture: Mixture, params: MixtureParameters, ground: Ground) -> NDArray[np.intp]:
     """Return how many coefficients a row decides: those of an expert or, if more, of its region in the gate's columns.
 
-    A density of d columns is singular on d rows, a regression on d columns with intercept on d + 1.
+    A density of d columns is singular on d rows, a regression on d columns with intercept on d + 1. Penalised experts
+    count those that are not zero, (K,).
     """
+    used = getattr(mixture.expert, "coefficients_used", None)
+    if used is not None:
+        return np.asarray(used(params.expert))
     width = len(ground.expert_gram)
-    return max(width, len(ground.gate_gram)) if mixture.gate.joint else width
+    return np.asarray(max(width, len(ground.gate_gram)) if mixture.gate.joint else width)

@@ -19,11 +19,17 @@ FLAT_GRADIENT = 1e-10  # per unit of weight, standardised columns
 
 
 class Control(NamedTuple):
-    """When to stop: tolerance, limit on passes, and whether to accelerate."""
+    """When to stop: tolerance, limit on passes, whether to accelerate, and what derivative per weight is flat.
+
+    Without ``by_gain`` only a flat gradient ends a climb: the gain still to come is of second order in it and no
+    measure of how well the conditions of optimality hold.
+    """
 
     tol: float = 1e-8
     max_iter: int = 1000
     accelerate: bool = True
+    flat: float = FLAT_GRADIENT
+    by_gain: bool = True
 
     def threshold(self, weight: float) -> float:
         """Gain still to come, in log-likelihood units, that is not worth another cycle."""
@@ -97,7 +103,7 @@ class Climb:
 
     def _step(self, triple: Triple, quiet: int) -> tuple[Triple, Status | None]:
         """Take one plain step, or say why the climb ends here."""
-        if self.problem.gradient_norm(triple) < FLAT_GRADIENT:
+        if self.problem.gradient_norm(triple) < self.control.flat:
             return triple, Status.CONVERGED
         if self.n_passes >= self.control.max_iter:
             return triple, Status.MAX_ITER
@@ -145,6 +151,8 @@ class Climb:
 
     def _little_left(self, objectives: list[float]) -> bool:
         """Aitken's estimate of the gain still to come, from two plain steps, is below the threshold."""
+        if not self.control.by_gain:
+            return False
         first, second = objectives[1] - objectives[0], objectives[2] - objectives[1]
         threshold = self.control.threshold(self.problem.ground.weight)
         if first > 0.0 and 0.0 < second < first:

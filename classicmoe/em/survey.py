@@ -83,18 +83,13 @@ def survey(source: Source, gate: View, expert: View, family: Family, n_workers: 
     DataError
         If values are so large that their squares overflow.
     """
-    moments = first_look(source)
-    if family.one_unit:
-        moments = moments._replace(response=in_one_unit(moments.response))
-    elif family.scaling != "standard":
-        own = robust(source, moments) if family.scaling == "robust" else identity(len(moments.response.center))
-        moments = moments._replace(response=own)
+    moments = scaled_moments(source, family)
     designs, dropped = [], []
     for view in (gate, expert):
-        design, constant = _varying(view, moments)
+        design, constant = varying(view, moments)
         designs.append(design)
         dropped.append(constant)
-    ground = _second_look(source, designs[0], designs[1], moments, family, n_workers)
+    ground = second_look(source, designs[0], designs[1], moments, family, n_workers)
     kept = []
     for side, gram in ((0, ground.gate_gram), (1, ground.expert_gram)):
         independent, more = _independent(gram / ground.weight, designs[side])
@@ -114,7 +109,19 @@ def survey(source: Source, gate: View, expert: View, family: Family, n_workers: 
     )
 
 
-def _varying(view: View, moments: Moments) -> tuple[Design, list[Dependence]]:
+def scaled_moments(source: Source, family: Family) -> Moments:
+    """Return the first look at the rows, with the scale of the response that the family asks for."""
+    moments = first_look(source)
+    if family.one_unit:
+        return moments._replace(response=in_one_unit(moments.response))
+    if family.scaling == "standard":
+        return moments
+    own = robust(source, moments) if family.scaling == "robust" else identity(len(moments.response.center))
+    return moments._replace(response=own)
+
+
+def varying(view: View, moments: Moments) -> tuple[Design, list[Dependence]]:
+    """Return the design of the columns that vary, and those that do not."""
     center, scale = moments.table_means[view.table][view.columns], moments.table_scales[view.table][view.columns]
     kept = np.flatnonzero(scale > 0)
     constant = [Dependence(int(i), ()) for i in np.flatnonzero(scale == 0)]
@@ -130,9 +137,10 @@ def _subset(design: Design, kept: NDArray[np.intp]) -> Design:
     )
 
 
-def _second_look(
+def second_look(
     source: Source, gate: Design, expert: Design, moments: Moments, family: Family, n_workers: int
 ) -> Ground:
+    """Return the fixed sums over all rows; their size is the square of the number of columns."""
     workers = Workers(source, lambda: RowBlock(gate, expert, moments.response, source.chunk_rows), n_workers)
     response = moments.response
     q = len(response.center)

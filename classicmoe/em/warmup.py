@@ -59,7 +59,7 @@ def warmup() -> float:
         for kernel in (kernels.blocks.invert, kernels.blocks.outer):
             kernel(matrix, order, order, matrix.copy())
         kernels.blocks.score(matrix, matrix, order, order, matrix.copy())
-    vector, matrix = np.zeros(2), np.eye(2)
-    kernels.descent.separable(matrix, vector, vector.copy(), vector, vector, 1.0, 0)
-    kernels.descent.grouped(matrix, vector, vector.copy(), vector[:1], vector, 2, 1.0, 0)
+    vector, hessian = np.zeros(2), np.eye(2)
+    kernels.descent.separable(hessian, vector, vector.copy(), vector, vector, 1.0, 0)
+    kernels.descent.grouped(hessian, vector, vector.copy(), vector[:1], vector, 2, 1.0, 0)
     return time.perf_counter() - began

@@ -58,7 +58,7 @@ class Result(NamedTuple):
     shift: float  # added to an objective inside the engine to get it in the user's units
     n_free: int
     penalty: float
-    sample: Sample
+    sample: Sample | None  # None where there is more than one
 
 
 def fit_mixture(source: Source, plan: Plan) -> Result:

@@ -1,0 +1,237 @@
+r"""Many columns: climb on the few that matter, then ask all of them.
+
+At a penalised maximum most coefficients are zero. A climb on a *working set* of columns is an ordinary climb on a
+narrow table; one more pass over the wide table gives the derivative of the log-likelihood in every coefficient, and a
+column whose derivative is beyond its threshold joins the set. When none is, the conditions of optimality hold for all
+columns, and the narrow solution is the wide one. Memory beyond the data: the working columns of all rows, their Gram
+matrices, and one chunk.
+
+Source: Friedman, Hastie & Tibshirani (2010); Tibshirani et al. (2012) for the rule that predicts the next set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classicmoe.contracts import Array, Block, Design, Parameters
+from classicmoe.em.block import RowBlock
+from classicmoe.em.first_look import Moments
+from classicmoe.em.loop import Climb, Control, Outcome
+from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.passes import Workers
+from classicmoe.em.problem import Problem
+from classicmoe.em.source import ArraySource, Chunk
+from classicmoe.em.status import Status
+from classicmoe.em.survey import Survey, second_look
+from classicmoe.em.wide import gradient_of_all, narrowed
+
+Columns = tuple[NDArray[np.intp], NDArray[np.intp]]  # positions in the wide designs of gate and experts, sorted
+MakeMixture = Callable[[Columns], Mixture]  # the penalised mixture that sees these columns only
+
+GROWTH = 20  # columns that join at once, at least
+
+
+class Part(Protocol):
+    """What a penalised gate or family of experts can do beside what all do; coefficients of L lines."""
+
+    def row_slopes(self, params: Parameters, block: Block, resp: Array) -> Array:
+        """Return the rows' derivatives in the linear scores, times responsibilities, (L, m)."""
+        ...
+
+    def violation_at_zero(self, params: Parameters, gradient: Array) -> Array:
+        """Return by how much derivatives (L, 1 + P) exceed what slopes of zero allow, per column, (P,)."""
+        ...
+
+    def recolumned(self, params: Parameters, take: NDArray[np.intp]) -> Parameters:
+        """Return the parameters with the coefficients at the given positions, zero at -1."""
+        ...
+
+    def used(self, params: Parameters) -> NDArray[np.bool_]:
+        """Return which columns have a slope that is not zero."""
+        ...
+
+    def slopes_used(self, params: Parameters) -> int:
+        """Return the number of free slopes that are not zero."""
+        ...
+
+    def degrees(self, params: Parameters) -> float:
+        """Return the degrees of freedom."""
+        ...
+
+
+def parts_of(mixture: Mixture) -> tuple[Part, Part]:
+    """Return gate and experts of a penalised mixture."""
+    return cast(Part, mixture.gate), cast(Part, mixture.expert)
+
+
+class Solved(NamedTuple):
+    """A solution on its working set: columns, parameters, gradients of all columns and the climb that ended there.
+
+    ``gradient`` holds derivatives of the log-likelihood in all coefficients of gate and experts, (L, 1 + P) each;
+    ``violation`` is the largest absolute subgradient over all of them.
+    """
+
+    columns: Columns
+    params: MixtureParameters
+    gradient: tuple[Array, Array]
+    violation: float
+    outcome: Outcome
+    n_passes: int
+
+    @property
+    def objective(self) -> float:
+        """The penalised log-likelihood, in the engine's units."""
+        return self.outcome.triple.objective
+
+    @property
+    def mass(self) -> Array:
+        """Sum of responsibilities per expert, (K,)."""
+        return self.outcome.triple.mass
+
+
+class WideProblem:
+    """Rows with many columns, of which a mixture sees some."""
+
+    def __init__(
+        self, source: ArraySource, gate: Design, expert: Design, moments: Moments, family: Any, n_workers: int = 1
+    ):
+        self.source, self.designs, self.moments, self.family = source, (gate, expert), moments, family
+        self.n_workers = n_workers
+        self._narrow: tuple[Columns, ArraySource, Survey] | None = None
+
+    @property
+    def all_columns(self) -> Columns:
+        """Positions of all columns."""
+        gate, expert = self.designs
+        return np.arange(len(gate.columns)), np.arange(len(expert.columns))
+
+    def on(self, columns: Columns) -> tuple[ArraySource, Survey]:
+        """Return the narrow table of these columns and its survey; the last one is remembered."""
+        known = self._narrow
+        if known is not None and all(np.array_equal(a, b) for a, b in zip(known[0], columns, strict=True)):
+            return known[1], known[2]
+        source, (gate, expert) = narrowed(self.source, list(self.designs), list(columns))
+        ground = second_look(source, gate, expert, self.moments, self.family, self.n_workers)
+        look = Survey(gate, expert, self.moments.response, ground, [], [])
+        self._narrow = (columns, source, look)
+        return source, look
+
+    def gradient(self, mixture: Mixture, params: MixtureParameters, columns: Columns) -> tuple[Array, Array]:
+        """Return the derivatives of the log-likelihood in the coefficients of all columns, from one pass."""
+        narrow, look = self.on(columns)
+        n_narrow = len(narrow.tables)
+        both = ArraySource(
+            (*narrow.tables, *self.source.tables), narrow.y, *narrow.all[2:3], narrow.chunk_rows, *narrow.all[3:]
+        )
+        gate, expert = (design._replace(table=n_narrow + design.table) for design in self.designs)
+
+        def work(block: RowBlock, task: list[Chunk]) -> tuple[Array, Array]:
+            by_gate, by_expert = zip(
+                *(self._slopes(mixture, params, block.load(chunk), chunk, gate, expert) for chunk in task), strict=True
+            )
+            return np.sum(by_gate, axis=0), np.sum(by_expert, axis=0)
+
+        workers = Workers(
+            both, lambda: RowBlock(look.gate_design, look.expert_design, look.response, both.chunk_rows), self.n_workers
+        )
+        by_gate: Array = np.zeros(())
+        by_expert: Array = np.zeros(())
+        for first, second in workers.run(work):
+            by_gate, by_expert = by_gate + first, by_expert + second
+        workers.close()
+        return by_gate, by_expert
+
+    @staticmethod
+    def _slopes(
+        mixture: Mixture, params: MixtureParameters, block: RowBlock, chunk: Chunk, gate: Design, expert: Design
+    ) -> tuple[Array, Array]:
+        resp, *_ = mixture.e_step(params, block)
+        of_gate, of_experts = parts_of(mixture)
+        by_expert = of_experts.row_slopes(params.expert, block, resp)
+        by_gate: Array = np.zeros((len(resp), block.m))
+        if len(resp) > 1:
+            by_gate = of_gate.row_slopes(params.gate, block, resp)
+        if gate.table == expert.table and np.array_equal(gate.columns, expert.columns):
+            both = gradient_of_all(np.concatenate([by_gate, by_expert]), chunk.tables[gate.table], gate)
+            return both[: len(resp)], both[len(resp) :]
+        return (
+            gradient_of_all(by_gate, chunk.tables[gate.table], gate),
+            gradient_of_all(by_expert, chunk.tables[expert.table], expert),
+        )
+
+    # -- the climb --------------------------------------------------------------------------------------------------
+
+    def solve(
+        self, make: MakeMixture, columns: Columns, params: MixtureParameters, control: Control, rough: float = 0.0
+    ) -> Solved:
+        """Climb from parameters on a working set until the conditions of optimality hold for all columns.
+
+        ``rough`` is the derivative per weight that will do while the columns are not known to be the right ones.
+        """
+        passes, path = 0, list[float]()
+        everything = all(len(own) == len(design.columns) for own, design in zip(columns, self.designs, strict=True))
+        tight = everything or control.flat >= rough
+        while True:
+            mixture = make(columns)
+            source, look = self.on(columns)
+            problem = Problem(mixture, source, look, self.n_workers)
+            flat = control.flat if tight else rough
+            climb = Climb(problem, control._replace(flat=flat, max_iter=max(control.max_iter - passes, 2)))
+            outcome = climb.run(problem.evaluate(params))
+            problem.workers.close()
+            params, passes = outcome.triple.params, passes + outcome.n_passes + 1
+            path += outcome.path
+            gradient = self.gradient(mixture, params, columns)
+            wrong = self.violations(make, columns, params, gradient)
+            more = joining(wrong, columns, flat * look.ground.weight)
+            over = passes >= control.max_iter or outcome.status is not Status.CONVERGED
+            if over or (more is None and tight):
+                break
+            tight = more is None
+            if more is not None:
+                wider: Columns = (np.union1d(columns[0], more[0]), np.union1d(columns[1], more[1]))
+                params = recolumned(mixture, params, columns, wider)
+                columns = wider
+        worst = max(float(w.max(initial=0.0)) for w in wrong)
+        worst = max(worst, outcome.gradient_norm * look.ground.weight)
+        status = outcome.status
+        if more is not None and status is Status.CONVERGED:
+            status = Status.MAX_ITER
+        return Solved(columns, params, gradient, worst, outcome._replace(path=path, status=status), passes)
+
+    def violations(
+        self, make: MakeMixture, columns: Columns, params: MixtureParameters, gradient: tuple[Array, Array]
+    ) -> tuple[Array, Array]:
+        """Return by how much the derivatives of the columns outside the set exceed what zero allows, (P,) each."""
+        out = []
+        for part, own, given, slopes in zip(parts_of(make(self.all_columns)), columns, params, gradient, strict=True):
+            wrong = part.violation_at_zero(given, slopes)
+            wrong[own] = 0.0
+            out.append(wrong)
+        return out[0], out[1]
+
+
+def joining(wrong: tuple[Array, Array], columns: Columns, least: float) -> Columns | None:
+    """Return the columns that join the set, those with the worst violations first; None if there are none."""
+    room = max(GROWTH, len(columns[0]) + len(columns[1]))
+    both = np.concatenate(wrong)
+    order = np.argsort(-both, kind="stable")[:room]
+    chosen = order[both[order] > least]
+    if not len(chosen):
+        return None
+    cut = len(wrong[0])
+    return chosen[chosen < cut], chosen[chosen >= cut] - cut
+
+
+def recolumned(mixture: Mixture, params: MixtureParameters, old: Columns, new: Columns) -> MixtureParameters:
+    """Return the parameters on another set of columns; coefficients of new ones are zero."""
+    parts = []
+    for part, given, before, after in zip(parts_of(mixture), params, old, new, strict=True):
+        place = {int(j): i for i, j in enumerate(before.tolist(), 1)}
+        take = np.array([0, *(place.get(int(j), -1) for j in after.tolist())], dtype=np.intp)
+        parts.append(part.recolumned(given, take))
+    return MixtureParameters(*parts)

@@ -1,0 +1,141 @@
+r"""Multinomial logit experts with penalised slopes.
+
+.. math::
+
+    \sum_i r_{ik} \log P(y_i \mid x_i, k) - P(b_{k1}, \dots, b_{kC})
+
+All C rows of slopes are penalised, as all K rows of a penalised gate are; with an l1 norm their median is zero in every
+column. Thresholds of a group are those of the C slopes of one column in one expert.
+
+Source: Huynh & Chamroukhi (2019); Friedman, Hastie & Tibshirani (2010) for the symmetric form of logits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classicmoe.contracts import SHARE, Array, Block, Ground, Step
+from classicmoe.contrasts import penalised_direction
+from classicmoe.covariances.linear import EMPTY
+from classicmoe.experts._class_logits import MultinomialParameters
+from classicmoe.experts.multinomial import LONGEST, MultinomialExpert, MultinomialStatistics
+from classicmoe.penalties import Majoriser, Penalty, relevel, violation
+from classicmoe.symmetric import unpack_symmetric
+
+
+class PenalisedClasses(MultinomialExpert):
+    """Multinomial logit experts with a penalty on their slopes.
+
+    Parameters
+    ----------
+    base : MultinomialExpert
+        The family with its number of classes.
+    on_slopes : Penalty
+        On the slopes of standardised columns, in log-likelihood units; ``alpha`` and rows of ``weights`` may be one for
+        each expert.
+    """
+
+    def __init__(self, base: MultinomialExpert, on_slopes: Penalty):
+        super().__init__(base.n_classes, base.solver, base.ridge)
+        self.base = base
+        self.on_slopes = on_slopes
+
+    def _of(self, k: int) -> Penalty:
+        """Return the penalty of one expert."""
+        alpha: Any = getattr(self.on_slopes, "alpha", None)
+        weights: Any = self.on_slopes.weights
+        own = {} if np.ndim(alpha) == 0 else {"alpha": alpha[k]}
+        own |= {} if np.ndim(weights) < 2 else {"weights": np.asarray(weights)[k]}
+        return type(self.on_slopes)(**(self.on_slopes.get_params(deep=False) | own)) if own else self.on_slopes
+
+    def majoriser(self, k: int, coef: Array) -> Majoriser:
+        """Return the weighted norm and ridge that touch the penalty of expert k at ``coef`` (C, p)."""
+        made = self._of(k).majoriser(coef)
+        ridge = made.ridge.copy()
+        ridge[:, 1:] += self.ridge
+        return made._replace(ridge=ridge)
+
+    def penalty(self, params: MultinomialParameters) -> float:
+        """Return the penalty on the slopes."""
+        own = sum(self._of(k).value(coef) for k, coef in enumerate(params.coef))
+        return own + super().penalty(params)
+
+    def violations(self, coef: Array, gradient: Array) -> Array:
+        """Return the least subgradient at coefficients (K, C, p)."""
+        return np.array(
+            [violation(self.majoriser(k, c), g, c) for k, (c, g) in enumerate(zip(coef, gradient, strict=True))]
+        )
+
+    def score(self, params: MultinomialParameters, statistics: MultinomialStatistics) -> Array:
+        """Return the least subgradient in the coefficients: 0 where the conditions of optimality hold."""
+        return self.violations(params.coef, statistics.gradient).ravel()
+
+    def update(
+        self, params: MultinomialParameters, statistics: MultinomialStatistics, ground: Ground, step: Step = "full"
+    ) -> MultinomialParameters:
+        """Return the parameters after a share of the penalised Newton step, or after one MM step ("safe")."""
+        coef = params.coef.copy()
+        for k in np.flatnonzero(statistics.mass > EMPTY * ground.weight).tolist():
+            gram = unpack_symmetric(statistics.gram[k], coef.shape[-1])
+            curvature = None if step == "safe" or statistics.curvature is None else statistics.curvature[k]
+            made = self.majoriser(k, coef[k])
+            change = penalised_direction(coef[k], statistics.gradient[k], curvature, gram, made)
+            if curvature is not None:
+                longest = np.linalg.norm(change, axis=1).max()
+                change *= SHARE[step] * min(1.0, LONGEST / max(longest, 1e-300))
+            coef[k] += change
+        return self._levelled(coef)
+
+    def _levelled(self, coef: Array) -> MultinomialParameters:
+        """Return the cheapest of the coefficients that give the same probabilities."""
+        coef = np.array([relevel(self.majoriser(k, own), own) for k, own in enumerate(coef)])
+        coef[..., 0] -= coef[..., 0].mean(axis=1, keepdims=True)
+        return MultinomialParameters(coef)
+
+    def row_slopes(self, params: MultinomialParameters, block: Block, resp: Array) -> Array:
+        """Return the rows' derivatives in all logits, (K * C, m)."""
+        free = self._gradient_rows(params, block, resp).reshape(len(resp), -1, block.weight.size)
+        return np.concatenate([free, -free.sum(axis=1, keepdims=True)], axis=1).reshape(-1, block.weight.size)
+
+    # -- coordinates ------------------------------------------------------------------------------------------------
+
+    def violation_at_zero(self, params: MultinomialParameters, gradient: Array) -> Array:
+        """Return by how much derivatives (K * C, 1 + P) exceed what slopes of zero allow, per column, (P,)."""
+        gradient = gradient.reshape(len(params.coef), -1, gradient.shape[-1])
+        return np.asarray(np.abs(self.violations(np.zeros_like(gradient), gradient))[..., 1:].max(axis=(0, 1)))
+
+    def recolumned(self, params: MultinomialParameters, take: NDArray[np.intp]) -> MultinomialParameters:
+        """Return the coefficients at the given positions, zero at -1."""
+        return MultinomialParameters(np.where(take < 0, 0.0, params.coef[..., take]))
+
+    def used(self, params: MultinomialParameters) -> NDArray[np.bool_]:
+        """Return which columns have a slope that is not zero, (p - 1,)."""
+        return np.asarray(params.coef[..., 1:].any(axis=(0, 1)))
+
+    def coefficients_used(self, params: MultinomialParameters) -> NDArray[np.intp]:
+        """Return how many columns an expert uses, its intercept included, (K,)."""
+        return 1 + np.count_nonzero(params.coef[..., 1:].any(axis=1), axis=1)
+
+    def slopes_used(self, params: MultinomialParameters) -> int:
+        """Return the number of free slopes: per expert and column those that are not zero, C - 1 at most."""
+        n_classes = params.coef.shape[1]
+        return int(np.minimum(np.count_nonzero(params.coef[..., 1:], axis=1), n_classes - 1).sum())
+
+    def degrees(self, params: MultinomialParameters) -> float:
+        """Return the degrees of freedom: intercepts and free slopes."""
+        return float(len(params.coef) * (params.coef.shape[1] - 1) + self.slopes_used(params))
+
+    def n_free(self, params: MultinomialParameters) -> int:
+        """Return the number of coefficients that are packed."""
+        return params.coef.size
+
+    def pack(self, params: MultinomialParameters) -> Array:
+        """Return all coefficients."""
+        return params.coef.ravel()
+
+    def unpack(self, vector: Array, like: MultinomialParameters) -> MultinomialParameters:
+        """Invert :meth:`pack`."""
+        return self._levelled(vector.reshape(like.coef.shape))

@@ -1,0 +1,198 @@
+"""What the Lasso estimators share: arguments, the path, the choice along it, and what is published."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from classicmoe.em.evaluate import Evaluator, raw_design
+from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.source import ArraySource
+from classicmoe.em.threads import count_workers, one_native_thread
+from classicmoe.exceptions import ConfigurationError
+from classicmoe.experts import EXPERTS
+from classicmoe.models._fitted_by_em import FittedByEM
+from classicmoe.models.beside import Beside
+from classicmoe.models.fitting import Result, canonical_order
+from classicmoe.models.lasso_choice import PathSearch, criteria_of
+from classicmoe.models.lasso_path import Answer, Asked, LassoProblem
+from classicmoe.models.lasso_result import LassoPath
+from classicmoe.models.lasso_terms import Terms, check_terms
+from classicmoe.models.publishing import publish_columns, publish_outcome, warn_about_outcome, warn_dropped
+from classicmoe.models.rows import Rows, rows_of_arrays
+from classicmoe.models.settings import component, integer, seeds
+
+RATIOS = (1.0, 0.3, 0.1)  # what is noise to the experts depends on their scale, what is noise to the gate does not
+Criterion = Literal["bic", "ebic", "aic", "cv", "slope"]
+
+
+class FittedByLasso(FittedByEM):
+    """A softmax gate and a family of experts with penalised slopes, fitted along a path of penalties."""
+
+    gate = "softmax"
+    acceleration = "squarem"
+    init = "auto"
+    n_refine = None
+    warm_start = False
+
+    # -- the mixture behind the fitted attributes -------------------------------------------------------------------
+
+    def _terms(self) -> Terms:
+        options = {"l1_ratio": self.l1_ratio} if self.l1_ratio != 1.0 else {}
+        kind = "elastic_net" if options and self.penalty == "l1" else self.penalty
+        return Terms(
+            component(self.expert, EXPERTS, "expert"),
+            kind,
+            options,
+            self.gate_weights,
+            self.expert_weights,
+            self.parametrisation,
+            self.gate_form,
+        )
+
+    def _mixture(self) -> Mixture:
+        if hasattr(self, "alpha_gate_"):
+            return self._terms().mixture(self.alpha_gate_, self.alpha_expert_)
+        return self._terms().mixture(0.0, 0.0)
+
+    def _evaluator(self, source: ArraySource | None = None) -> Evaluator:
+        """Return the mixture on the columns with a coefficient: the others are never read."""
+        whole = super()._evaluator(source)
+        mixture: Any = whole.mixture
+        sides = []
+        for part, given, view in zip(mixture, whole.params, self._reader.views(), strict=True):
+            used = np.flatnonzero(part.used(given))
+            sides.append((part.recolumned(given, np.append(0, 1 + used)), raw_design(view.table, view.columns[used])))
+        params = MixtureParameters(sides[0][0], sides[1][0])
+        response = whole._response
+        return Evaluator(mixture, params, sides[0][1], sides[1][1], response)
+
+    # -- the fit ----------------------------------------------------------------------------------------------------
+
+    def _read(self, asked: Any, sample_weight: Any, beside: Beside) -> Rows:
+        X, y, gate, expert = asked
+        return rows_of_arrays(
+            X,
+            y,
+            sample_weight,
+            gate,
+            expert,
+            self.unseen,
+            self.weight_type,
+            type(self).__name__,
+            beside=beside,
+            family=self._terms().base,
+            sparse=True,
+        )
+
+    def _problem(self, rows: Rows, terms: Terms) -> LassoProblem:
+        assert isinstance(rows.source, ArraySource)
+        asked = Asked(
+            self.n_experts,
+            seeds(self.random_state, 1 if self.n_experts == 1 else self.n_init),
+            self.tol,
+            self.max_iter,
+            count_workers(self.n_jobs),
+            self._progress if self.verbose else None,
+            self.standardize,
+        )
+        gate, expert = rows.reader.views()
+        return LassoProblem(rows.source, gate, expert, terms, asked)
+
+    def _search(self, rows: Rows, beside: Beside) -> None:
+        """Find the solution that was asked for, or the best one along the path, and publish it."""
+        terms = self._terms()
+        check_terms(terms, self.alpha_gate, self.alpha_expert, self.n_experts)
+        with one_native_thread():
+            problem = self._problem(rows, terms)
+            if self.alpha_gate is not None and self.alpha_expert is not None:
+                alphas = (self.alpha_gate, self.alpha_expert)
+                path = problem.path([alphas])
+                fit = problem.best_at(path, 0)
+                path.polish()
+                answer = problem.answer(alphas, path.points[0].solved)
+                self.path_, self.paths_ = None, []
+            else:
+                self.path_, self.paths_, answer, fit = self._along_the_path(problem, rows)
+            self._publish_answer(problem, rows, answer, fit)
+        self.exposure_used_, self.offset_used_ = beside.exposure is not None, beside.offset is not None
+        for side, features, dropped in zip(
+            ("the gate", "the experts"), (rows.reader.gate, rows.reader.expert), problem.dropped, strict=True
+        ):
+            warn_dropped(side, dropped, features.names_out)
+        warn_about_outcome(self)
+
+    def _along_the_path(self, problem: LassoProblem, rows: Rows) -> tuple[LassoPath, list[LassoPath], Answer, Any]:
+        """Search a path for every ratio of the penalties; return the best, all of them, its solution and its starts."""
+        null, n_candidates = problem.null(), self._candidates(rows)
+        share = self.alpha_min_ratio
+        if share is None:
+            share = 1e-3 if rows.source.n_rows > len(rows.reader.expert.names_out) else 1e-2
+        found = []
+        for ratio in self._ratios():
+            grid, first = problem.grid(null, self.alpha_gate, self.alpha_expert, ratio, share, self.n_alphas)
+            search = PathSearch(problem, grid, lambda a: criteria_of(a, problem.weight, n_candidates), self.criterion)
+            found.append(search.run(null, first))
+        best = min(found, key=lambda result: result.table.criteria[self.criterion][result.table.chosen])
+        return best.table, [result.table for result in found], best.answer, best.fit
+
+    def _ratios(self) -> tuple[float, ...]:
+        """Return the ratios of the gate's to the experts' penalty that are tried."""
+        if self.n_experts == 1 or self.alpha_gate is not None or self.alpha_expert is not None:
+            return (1.0,)
+        if self.gate_ratio is None:
+            return (1.0,) if self.parametrisation == "scaled" else RATIOS
+        return tuple(np.ravel(self.gate_ratio).astype(float))
+
+    def _candidates(self, rows: Rows) -> int:
+        """Return how many free slopes there would be without a penalty."""
+        k = self.n_experts
+        return (k - 1) * len(rows.reader.gate.names_out) + k * len(rows.reader.expert.names_out)
+
+    def _publish_answer(self, problem: LassoProblem, rows: Rows, answer: Answer, fit: Any) -> None:
+        evaluator, source, look = problem.evaluator(answer)
+        keeps = self.gate_form == "reference" or np.ndim(answer.alpha_gate) or np.ndim(answer.alpha_expert)
+        triple = answer.solved.outcome.triple
+        order = np.arange(self.n_experts) if keeps else canonical_order(evaluator.mixture, triple.params)
+        params = evaluator.mixture.permute(answer.params, order)
+        evaluator.params = evaluator.mixture.permute(evaluator.params, order)
+        totals = evaluator.totals(source, problem.asked.n_workers)
+        self.alpha_gate_, self.alpha_expert_ = answer.alpha_gate, answer.alpha_expert
+        publish_columns(self, rows, look.response)
+        for part, given in zip(evaluator.mixture, params, strict=True):
+            for name, value in part.attributes(given).items():
+                setattr(self, name, value)
+        self.n_parameters_ = int(answer.degrees)
+        self.gate_rank_, self.expert_rank_ = look.gate_design.width, look.expert_design.width
+        penalty = answer.log_likelihood - answer.objective
+        result = Result(
+            problem.as_fit(fit, answer), look, params, order, totals, problem.shift, self.n_parameters_, penalty, None
+        )
+        publish_outcome(self, result, totals, joint=False)
+        self.optimality_ = answer.solved.violation
+        self.support_ = {"gate": self.gate_coef_ != 0.0, "expert": self.expert_coef_ != 0.0}
+
+
+def check_lasso_settings(estimator: Any) -> None:
+    """Check the arguments of a Lasso estimator.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the argument, what it may be and what it is.
+    """
+    integer("n_experts", estimator.n_experts, 1)
+    integer("n_init", estimator.n_init, 1)
+    integer("n_alphas", estimator.n_alphas, 1)
+    integer("max_iter", estimator.max_iter, 2)
+    for name, allowed in (
+        ("criterion", ("bic", "ebic", "aic", "cv", "slope")),
+        ("gate_form", ("symmetric", "reference")),
+        ("parametrisation", ("sigma", "scaled")),
+        ("weight_type", ("frequency", "sampling")),
+        ("unseen", ("error", "reference")),
+    ):
+        value = getattr(estimator, name)
+        if value not in allowed:
+            raise ConfigurationError(f"{name} must be {' or '.join(map(repr, allowed))}, not {value!r}.")

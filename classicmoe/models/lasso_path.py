@@ -1,0 +1,249 @@
+"""A Lasso fit, from a source of rows to solutions in the user's units; the estimators call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from classicmoe.contracts import Array
+from classicmoe.em.degenerate import weak_experts
+from classicmoe.em.evaluate import Evaluator
+from classicmoe.em.loop import Control
+from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.path import Path, Point, Search
+from classicmoe.em.runs import Fit, Run
+from classicmoe.em.source import ArraySource
+from classicmoe.em.survey import Survey, View, scaled_moments, varying
+from classicmoe.em.working_set import Solved, WideProblem, parts_of
+from classicmoe.exceptions import DataError, TooFewRowsError
+from classicmoe.models.lasso_terms import Terms, geometric, least_alpha
+
+OPTIMAL = 5e-7  # of the weaker penalty: how far off the conditions of optimality may be,
+ROUGHLY = 2e-3  # and how far while solutions are compared
+PROHIBITIVE = 1e100  # a penalty that lets nothing in
+UNPENALISED = 1e-9  # per unit of weight, where there is no penalty
+ANCHORS = (0.3, 0.7)  # places on the path of the null solution where many starts are run
+HEADROOM = 10.0  # how much stronger than where the null solution takes a column in the strongest penalty is
+CHECKS = 3  # times that the chosen point is searched again with many starts
+
+
+class Asked(NamedTuple):
+    """What is to be found: K, seeds of the starts, when these stop, limit on passes, threads."""
+
+    n_experts: int
+    seeds: list[np.random.SeedSequence]
+    tol: float
+    max_iter: int
+    n_workers: int = 1
+    report: Callable[[Run], None] | None = None
+    standardize: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A solution in the user's units, experts in the order of the fit."""
+
+    alpha_gate: Any
+    alpha_expert: Any
+    solved: Solved
+    params: MixtureParameters
+    objective: float
+    log_likelihood: float
+    degrees: float
+    n_slopes: int
+    seconds: float = 0.0
+
+
+class LassoProblem:
+    """Rows, a family and penalties; knows the way between the engine's units and the user's."""
+
+    def __init__(self, source: ArraySource, gate: View, expert: View, terms: Terms, asked: Asked):
+        moments = scaled_moments(source, terms.base)
+        designs = [varying(view, moments)[0] for view in (gate, expert)]
+        self.dropped = [varying(view, moments)[1] for view in (gate, expert)]
+        if not asked.standardize:
+            designs = [design._replace(scale=np.ones_like(design.scale)) for design in designs]
+        if len(moments.response.scale) > 1:
+            raise DataError("y has several outputs; a Lasso mixture of experts takes one.")
+        if moments.rows <= asked.n_experts:
+            raise TooFewRowsError(f"{moments.rows} rows are too few for {asked.n_experts} experts.")
+        in_units = terms.base.scaling != "none" and terms.parametrisation == "sigma"
+        weights = [
+            None if own is None else np.asarray(own, dtype=float)[..., design.kept]
+            for own, design in zip((terms.gate_weights, terms.expert_weights), designs, strict=True)
+        ]
+        self.terms = terms._replace(
+            unit=float(moments.response.scale[0]) if in_units else 1.0,
+            gate_weights=weights[0],
+            expert_weights=weights[1],
+            weight=float(moments.weight),
+        )
+        self.asked = asked
+        self.wide = WideProblem(source, designs[0], designs[1], moments, terms.base, asked.n_workers)
+        self.weight = float(moments.weight)
+        self.shift = -float(np.sum(moments.response_weight * np.log(moments.response.scale)))
+
+    def weakest(self, alpha_gate: Any, alpha_expert: Any) -> float:
+        """Return the weakest of the penalties that are there, in the engine's units; 1 without any."""
+        alphas = [np.ravel(alpha_gate)] * (self.asked.n_experts > 1) + [self.terms.unit * np.ravel(alpha_expert)]
+        positive = [float(a) for own in alphas for a in own if a > 0.0]
+        return min(positive, default=1.0)
+
+    def control(self, share: float, alpha_gate: Any, alpha_expert: Any) -> Control:
+        """Return when a climb ends: where the conditions of optimality hold up to a share of the weaker penalty."""
+        some = np.any(alpha_gate) or np.any(alpha_expert)
+        flat = share * self.weakest(alpha_gate, alpha_expert) / self.weight if some else UNPENALISED
+        return Control(max_iter=self.asked.max_iter, flat=flat, by_gain=False)
+
+    def path(self, grid: Sequence[tuple[Any, Any]], control: Control | None = None) -> Path:
+        """Return an empty path over a grid of penalties (of gate, of experts), strongest first."""
+        makes = [self.terms.make(*alphas) for alphas in grid]
+        exact = [control or self.control(OPTIMAL, *alphas) for alphas in grid]
+        rough = [control or self.control(ROUGHLY, *alphas) for alphas in grid]
+        starts = Control(self.asked.tol, self.asked.max_iter)
+        search = Search(
+            self.asked.n_experts, self.asked.seeds, exact, rough, starts, self.asked.n_workers, self.asked.report
+        )
+        return Path(self.wide, lambda i: makes[i], len(grid), search)
+
+    def null(self) -> Solved:
+        """Return the best solution without penalised columns."""
+        free = Control(max_iter=self.asked.max_iter, flat=UNPENALISED, by_gain=False)
+        return self.path([(PROHIBITIVE, PROHIBITIVE)], free).null()
+
+    def grid(
+        self, null: Solved, alpha_gate: Any, alpha_expert: Any, ratio: float, share: float, n: int
+    ) -> tuple[list[tuple[Any, Any]], int]:
+        """Return the grid, strongest first, and the place on it where the null solution takes the first column in.
+
+        There are n points from there down to a share of that penalty, and others above: better solutions may have
+        columns there. A penalty that is given stays; if neither is, the gate's is ``ratio`` times the experts' for a
+        response of unit deviation.
+        """
+        by_gate, by_expert = null.gradient
+        needs_gate = least_alpha(self.terms.on_gate(1.0), by_gate) if self.asked.n_experts > 1 else 0.0
+        needs_expert = least_alpha(self.terms.on_experts(1.0), by_expert)
+        unit = self.terms.unit
+        if alpha_gate is not None:
+            top = needs_expert
+        elif alpha_expert is not None:
+            top = needs_gate
+        else:
+            top = max(needs_expert * unit, needs_gate / ratio)
+        values = geometric(top or 1.0, share, n)
+        above = (
+            int(np.ceil(np.log(HEADROOM) / np.log(values[0] / values[1]))) if n > 1 and self.asked.n_experts > 1 else 0
+        )
+        values = (
+            np.concatenate([values[0] * (values[0] / values[1]) ** np.arange(above, 0, -1), values])
+            if above
+            else values
+        )
+        if alpha_gate is not None:
+            return [(alpha_gate, float(a)) for a in values], above
+        if alpha_expert is not None:
+            return [(float(a), alpha_expert) for a in values], above
+        return [(float(ratio * a), float(a / unit)) for a in values], above
+
+    def answer(self, alphas: tuple[Any, Any], solved: Solved, seconds: float = 0.0) -> Answer:
+        """Return a solution in the user's units."""
+        mixture = self.terms.make(*alphas)(solved.columns)
+        _, look = self.wide.on(solved.columns)
+        objective = solved.objective + self.shift
+        both = list(zip(parts_of(mixture), solved.params, strict=True))
+        return Answer(
+            *alphas,
+            solved,
+            self.raw(mixture, solved.params, look),
+            objective,
+            objective + mixture.penalty(solved.params),
+            sum(part.degrees(own) for part, own in both),
+            sum(part.slopes_used(own) for part, own in both),
+            seconds,
+        )
+
+    @staticmethod
+    def raw(mixture: Mixture, params: MixtureParameters, look: Survey) -> MixtureParameters:
+        """Return parameters on all the user's columns."""
+        return MixtureParameters(
+            mixture.gate.to_raw(params.gate, look.gate_design),
+            mixture.expert.to_raw(params.expert, look.expert_design, look.response),
+        )
+
+    # -- the searches -----------------------------------------------------------------------------------------------
+
+    def best_at(self, path: Path, index: int) -> Fit:
+        """Run many starts at a point, keep the best solution there, and return how the starts went."""
+        fit, solutions = path.anchored(index)
+        for solved in solutions:
+            path.keep(Point(index, solved, path.new_branch(), 0.0))
+        return fit
+
+    def explore(self, path: Path, null: Solved, first: int) -> None:
+        """Fill a path: follow the null solution and the best ones of the anchors, then compare neighbours."""
+        solved, _ = path.solve(first, null)
+        reached = [point.index for point in path.follow(first, solved, up=False)]
+        if self.asked.n_experts > 1:
+            for place in sorted({reached[int(share * (len(reached) - 1))] for share in ANCHORS}):
+                _, solutions = path.anchored(place)
+                for solved in solutions:
+                    list(path.follow(place, solved))
+            list(path.reconcile())
+
+    def searched(self, path: Path, choose: Callable[[], int]) -> tuple[int, Fit]:
+        """Search the chosen point again with many starts until the choice stands; return it and its starts."""
+        for _ in range(CHECKS):
+            index = choose()
+            before = path.points[index].solved.objective
+            fit = self.best_at(path, index)
+            if path.points[index].solved.objective <= before + 1e-6:
+                break
+            list(path.reconcile())
+        path.polish()
+        return index, fit
+
+    # -- what is published ------------------------------------------------------------------------------------------
+
+    def as_fit(self, fit: Fit, answer: Answer, reached: float = 0.01) -> Fit:
+        """Return the starts with the published solution as the best: those that reached it in all its columns."""
+        solved = answer.solved
+        mixture = self.terms.make(answer.alpha_gate, answer.alpha_expert)(solved.columns)
+        _, look = self.wide.on(solved.columns)
+        outcome = solved.outcome
+        best = Run(
+            fit.best.number,
+            fit.best.kind,
+            outcome.status,
+            outcome.triple.objective,
+            solved.n_passes,
+            0.0,
+            outcome.path,
+            outcome.triple,
+            outcome.gradient_norm,
+            weak_experts(mixture, outcome.triple.params, solved.mass, look.ground),
+        )
+        improved = outcome.triple.objective - fit.best.objective
+        if improved > reached:  # the path or the other columns led further than the starts did
+            runs = [replace(run, reached=False) for run in fit.runs]
+            return replace(fit, best=best, runs=runs)
+        return replace(fit, best=best)
+
+    def evaluator(self, answer: Answer) -> tuple[Evaluator, ArraySource, Survey]:
+        """Return the mixture of a solution on its narrow table, to be asked about all rows."""
+        mixture = self.terms.make(answer.alpha_gate, answer.alpha_expert)(answer.solved.columns)
+        source, look = self.wide.on(answer.solved.columns)
+        params = answer.solved.params
+        return Evaluator(mixture, params, look.gate_design, look.expert_design, look.response), source, look
+
+
+def aligned(coef: Array, like: Array) -> NDArray[np.intp]:
+    """Return the order of experts of ``coef`` (K, ...) that is closest to ``like``."""
+    k = len(coef)
+    distance = np.square(coef.reshape(k, 1, -1) - like.reshape(1, k, -1)).sum(axis=2)
+    rows, columns = linear_sum_assignment(distance)
+    return np.asarray(rows[np.argsort(columns)])
