@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from classicmoe.models.cross_validation import cross_val_gate
     from classicmoe.models.gaussian_gated import GaussianGatedMoERegressor
     from classicmoe.models.lasso import LassoMoERegressor
+    from classicmoe.models.lasso_classifier import LassoMoEClassifier
     from classicmoe.models.observed import observed
     from classicmoe.models.regressor import MoERegressor
     from classicmoe.persistence import load
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Batches",
     "GaussianGatedMoERegressor",
+    "LassoMoEClassifier",
     "LassoMoERegressor",
     "MoEClassifier",
     "MoERegressor",
@@ -45,6 +47,7 @@ __all__ = [
 _HOMES = {
     "Batches": "classicmoe.em.source",
     "GaussianGatedMoERegressor": "classicmoe.models.gaussian_gated",
+    "LassoMoEClassifier": "classicmoe.models.lasso_classifier",
     "LassoMoERegressor": "classicmoe.models.lasso",
     "MoEClassifier": "classicmoe.models.classifier",
     "MoERegressor": "classicmoe.models.regressor",

@@ -4,26 +4,27 @@ r"""Multinomial logit experts with penalised slopes.
 
     \sum_i r_{ik} \log P(y_i \mid x_i, k) - P(b_{k1}, \dots, b_{kC})
 
-All C rows of slopes are penalised, as all K rows of a penalised gate are; with an l1 norm their median is zero in every
-column. Thresholds of a group are those of the C slopes of one column in one expert.
+All C rows of slopes are penalised, as all K rows of a penalised gate are: no class is the reference, and the penalty
+itself decides which of the equivalent coefficients are meant. With an l1 norm their median is zero in every column; of
+two classes the slope is that of the one that it favours. A group is the C slopes of one column in one expert.
 
 Source: Huynh & Chamroukhi (2019); Friedman, Hastie & Tibshirani (2010) for the symmetric form of logits.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from classicmoe.contracts import SHARE, Array, Block, Ground, Step
+from classicmoe.contracts import SHARE, Array, Block, Design, Ground, Response, Step
 from classicmoe.contrasts import penalised_direction
 from classicmoe.covariances.linear import EMPTY
 from classicmoe.experts._class_logits import MultinomialParameters
 from classicmoe.experts.multinomial import LONGEST, MultinomialExpert, MultinomialStatistics
 from classicmoe.penalties import Majoriser, Penalty, relevel, violation
 from classicmoe.symmetric import unpack_symmetric
+
+TOKEN = 1e-8  # a ridge up to here only keeps slopes finite, which a penalty does as well
 
 
 class PenalisedClasses(MultinomialExpert):
@@ -32,7 +33,8 @@ class PenalisedClasses(MultinomialExpert):
     Parameters
     ----------
     base : MultinomialExpert
-        The family with its number of classes.
+        The family with its number of classes. A ridge of up to 1e-8 holds for unpenalised columns only; with two
+        classes the least of ridges would undo the zeros.
     on_slopes : Penalty
         On the slopes of standardised columns, in log-likelihood units; ``alpha`` and rows of ``weights`` may be one for
         each expert.
@@ -43,35 +45,52 @@ class PenalisedClasses(MultinomialExpert):
         self.base = base
         self.on_slopes = on_slopes
 
+    def softened(self, ridge: float) -> PenalisedClasses:
+        """Return the family with a larger ridge, for the first passes of a start."""
+        return PenalisedClasses(self.base.softened(ridge), self.on_slopes)
+
+    # -- the penalty ------------------------------------------------------------------------------------------------
+
     def _of(self, k: int) -> Penalty:
         """Return the penalty of one expert."""
-        alpha: Any = getattr(self.on_slopes, "alpha", None)
-        weights: Any = self.on_slopes.weights
-        own = {} if np.ndim(alpha) == 0 else {"alpha": alpha[k]}
-        own |= {} if np.ndim(weights) < 2 else {"weights": np.asarray(weights)[k]}
-        return type(self.on_slopes)(**(self.on_slopes.get_params(deep=False) | own)) if own else self.on_slopes
+        penalty = self.on_slopes
+        own = {name: np.asarray(value)[k] for name in penalty.per_line if np.ndim(value := getattr(penalty, name))}
+        if np.ndim(penalty.weights) == 2:
+            own["weights"] = np.asarray(penalty.weights)[k]
+        return type(penalty)(**(penalty.get_params(deep=False) | own)) if own else penalty
+
+    def _ridge(self, penalty: Penalty, coef: Array) -> Array:
+        """Return the family's own ridge on coefficients (C, p)."""
+        ridge = np.full(coef.shape, self.ridge)
+        ridge[:, 0] = 0.0
+        if self.ridge <= TOKEN:
+            ridge[np.broadcast_to(penalty.majoriser(np.zeros_like(coef)).threshold > 0.0, coef.shape)] = 0.0
+        return ridge
 
     def majoriser(self, k: int, coef: Array) -> Majoriser:
         """Return the weighted norm and ridge that touch the penalty of expert k at ``coef`` (C, p)."""
-        made = self._of(k).majoriser(coef)
-        ridge = made.ridge.copy()
-        ridge[:, 1:] += self.ridge
-        return made._replace(ridge=ridge)
+        penalty = self._of(k)
+        made = penalty.majoriser(coef)
+        return made._replace(ridge=made.ridge + self._ridge(penalty, coef))
 
     def penalty(self, params: MultinomialParameters) -> float:
         """Return the penalty on the slopes."""
-        own = sum(self._of(k).value(coef) for k, coef in enumerate(params.coef))
-        return own + super().penalty(params)
+        total = 0.0
+        for k, coef in enumerate(params.coef):
+            penalty = self._of(k)
+            total += penalty.value(coef) + 0.5 * float(np.sum(self._ridge(penalty, coef) * np.square(coef)))
+        return total
 
     def violations(self, coef: Array, gradient: Array) -> Array:
-        """Return the least subgradient at coefficients (K, C, p)."""
-        return np.array(
-            [violation(self.majoriser(k, c), g, c) for k, (c, g) in enumerate(zip(coef, gradient, strict=True))]
-        )
+        """Return the least subgradient at coefficients (K, C, p), from derivatives (K, C, p) of the log-likelihood."""
+        both = enumerate(zip(coef, gradient, strict=True))
+        return np.array([violation(self.majoriser(k, own), slope, own) for k, (own, slope) in both])
 
     def score(self, params: MultinomialParameters, statistics: MultinomialStatistics) -> Array:
         """Return the least subgradient in the coefficients: 0 where the conditions of optimality hold."""
         return self.violations(params.coef, statistics.gradient).ravel()
+
+    # -- steps ------------------------------------------------------------------------------------------------------
 
     def update(
         self, params: MultinomialParameters, statistics: MultinomialStatistics, ground: Ground, step: Step = "full"
@@ -97,8 +116,8 @@ class PenalisedClasses(MultinomialExpert):
 
     def row_slopes(self, params: MultinomialParameters, block: Block, resp: Array) -> Array:
         """Return the rows' derivatives in all logits, (K * C, m)."""
-        free = self._gradient_rows(params, block, resp).reshape(len(resp), -1, block.weight.size)
-        return np.concatenate([free, -free.sum(axis=1, keepdims=True)], axis=1).reshape(-1, block.weight.size)
+        free = self._gradient_rows(params, block, resp).reshape(len(resp), -1, resp.shape[1])
+        return np.concatenate([free, -free.sum(axis=1, keepdims=True)], axis=1).reshape(-1, resp.shape[1])
 
     # -- coordinates ------------------------------------------------------------------------------------------------
 
@@ -139,3 +158,12 @@ class PenalisedClasses(MultinomialExpert):
     def unpack(self, vector: Array, like: MultinomialParameters) -> MultinomialParameters:
         """Invert :meth:`pack`."""
         return self._levelled(vector.reshape(like.coef.shape))
+
+    def scores(self, params: MultinomialParameters, block: Block, resp: Array) -> Array:
+        """Return each row's derivative in all coefficients, (m, K C p)."""
+        rows = self.row_slopes(params, block, resp)
+        return (rows[:, None, :] * block.expert_columns[None]).reshape(-1, rows.shape[1]).T
+
+    def from_raw(self, params: MultinomialParameters, design: Design, response: Response) -> MultinomialParameters:
+        """Translate from the user's columns."""
+        return self._levelled(design.from_raw(params.coef))

@@ -35,6 +35,7 @@ class FittedByLasso(FittedByEM):
     init = "auto"
     n_refine = None
     warm_start = False
+    _problem_type = LassoProblem
 
     # -- the mixture behind the fitted attributes -------------------------------------------------------------------
 
@@ -98,7 +99,7 @@ class FittedByLasso(FittedByEM):
             self.standardize,
         )
         gate, expert = rows.reader.views()
-        return LassoProblem(rows.source, gate, expert, terms, asked)
+        return self._problem_type(rows.source, gate, expert, terms, asked)
 
     def _search(self, rows: Rows, beside: Beside) -> None:
         """Find the solution that was asked for, or the best one along the path, and publish it."""

@@ -11,6 +11,7 @@ from classicmoe.em.mixture import Mixture
 from classicmoe.em.working_set import Columns, MakeMixture
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.experts.penalised import PenalisedExpert
+from classicmoe.experts.penalised_classes import PenalisedClasses
 from classicmoe.gates.penalised import PenalisedGate
 from classicmoe.gates.softmax import SoftmaxGate
 from classicmoe.penalties import PENALTIES, Penalty
@@ -60,6 +61,8 @@ class Terms(NamedTuple):
 
     def penalised(self, penalty: Penalty) -> Any:
         """Return the experts with a penalty."""
+        if getattr(self.base, "classifies", False):
+            return PenalisedClasses(self.base, penalty)
         return PenalisedExpert(self.base, penalty, self.parametrisation)
 
 
