@@ -11,14 +11,12 @@ Source: Friedman, Hastie & Tibshirani (2010) for warm starts along a grid; Staed
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from classicmoe.contracts import Array, Design
 from classicmoe.em.degenerate import ROWS_PER_COEFFICIENT
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture
@@ -26,11 +24,8 @@ from classicmoe.em.multistart import MultiStart
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.sample import draw_sample
 from classicmoe.em.status import Status
-from classicmoe.em.wide import gradient_of_all
 from classicmoe.em.working_set import Columns, MakeMixture, Solved, WideProblem, joining, parts_of, recolumned
 
-FEW_COLUMNS = 60  # all of them are in the first working set of a start
-SCREENED = 40  # columns in the first working set otherwise
 FOLLOWED = 3  # distinct solutions of an anchor that are followed
 SAME = 1e-3  # log-likelihood units between objectives of one solution
 WORSE = 3.0  # log-likelihood units by which a branch may be behind,
@@ -67,12 +62,23 @@ class Point:
 class Path:
     """Solutions at the points of a grid of penalties, strongest first.
 
-    ``make_at(i)`` gives the penalised mixture of point i on any columns.
+    ``make_at(i)`` gives the penalised mixture of point i on any columns; ``merit(i, solved)`` is what solutions at one
+    point are compared by, the penalised log-likelihood by default.
     """
 
-    def __init__(self, problem: WideProblem, make_at: Callable[[int], MakeMixture], n_points: int, search: Search):
+    def __init__(
+        self,
+        problem: WideProblem,
+        make_at: Callable[[int], MakeMixture],
+        n_points: int,
+        search: Search,
+        merit: Callable[[int, Solved], float] | None = None,
+    ):
         self.problem, self.make_at, self.n_points, self.search = problem, make_at, n_points, search
+        self.merit = merit or (lambda _, solved: solved.objective)
         self.points: dict[int, Point] = {}
+        self.same: dict[int, int] = {}  # branches that ran into others
+        self.most_degrees = problem.moments.weight / ROWS_PER_COEFFICIENT if n_points > 1 else np.inf
         self._branches = 0
 
     # -- single solutions -------------------------------------------------------------------------------------------
@@ -82,22 +88,17 @@ class Path:
         began = time.perf_counter()
         make = self.make_at(index)
         mixture = make(warm.columns)
-        used = self._used(mixture, warm)
+        used = used_columns(mixture, warm)
         params = recolumned(mixture, warm.params, warm.columns, used)
         wrong = self.problem.violations(make, used, params, warm.gradient)
         more = joining(wrong, used, 0.0)
-        columns = used if more is None else _union(used, more)
+        columns = used if more is None else united(used, more)
         params = recolumned(make(used), params, used, columns)
         rough = self.search.rough[index]
         control = self.search.exact[index] if exact else rough
-        return self.problem.solve(make, columns, params, control, rough.flat), time.perf_counter() - began
-
-    @staticmethod
-    def _used(mixture: Mixture, solved: Solved) -> Columns:
-        """Return the columns with a coefficient that is not zero."""
-        gate, expert = solved.columns
-        of_gate, of_experts = parts_of(mixture)
-        return gate[of_gate.used(solved.params.gate)], expert[of_experts.used(solved.params.expert)]
+        return self.problem.solve(
+            make, columns, params, control, rough.flat, self.most_degrees
+        ), time.perf_counter() - began
 
     def starts(self, index: int, columns: Columns, seeds: list[np.random.SeedSequence]) -> Fit:
         """Run many starts at a point of the grid, on a working set."""
@@ -121,61 +122,94 @@ class Path:
         """Solve on all columns from where a start ended."""
         assert run.triple is not None
         rough = self.search.rough[index]
-        return self.problem.solve(self.make_at(index), columns, run.triple.params, rough, rough.flat)
+        return self.problem.solve(self.make_at(index), columns, run.triple.params, rough, rough.flat, self.most_degrees)
 
-    def anchored(self, index: int) -> tuple[Fit, list[Solved]]:
+    def anchored(self, index: int, columns: Columns) -> tuple[Fit, list[Solved]]:
         """Return the starts at a point of the grid and the solutions that the best distinct ones lead to."""
-        columns = self.screened()
         fit = self.starts(index, columns, self.search.seeds)
         return fit, [self.extended(index, columns, run) for run in distinct(fit)]
 
-    def null(self) -> Solved:
+    def null(self, seeds: list[np.random.SeedSequence]) -> Solved:
         """Return the solution without columns at the strongest penalty."""
         empty = np.zeros(0, dtype=np.intp)
-        fit = self.starts(0, (empty, empty), self.search.seeds)
+        fit = self.starts(0, (empty, empty), seeds)
         assert fit.best.triple is not None
         return self.problem.solve(self.make_at(0), (empty, empty), fit.best.triple.params, self.search.exact[0])
 
-    def screened(self) -> Columns:
-        """Return the columns that starts see: all, or those that y or its scatter depends on most."""
-        gate, expert = self.problem.all_columns
-        if len(np.union1d(gate, expert)) <= FEW_COLUMNS:
-            return gate, expert
-        return screen(self.problem, self.problem.designs[0]), screen(self.problem, self.problem.designs[1])
-
     # -- the path ---------------------------------------------------------------------------------------------------
 
-    def follow(self, index: int, start: Solved, down: bool = True, up: bool = True) -> Iterable[Point]:
-        """Follow a solution from a point of the grid to its ends; yield every point that was reached.
+    def follow(self, index: int, start: Solved, down: bool = True, up: bool = True) -> int:
+        """Follow a solution from a point of the grid to its ends; return the branch that it is.
 
         The ends are the weakest penalty, more degrees of freedom than rows can tell apart, the strongest penalty, no
-        columns, or a collapse.
+        columns, a collapse, a solution that is known, or one that is left far behind.
         """
-        branch = self.new_branch()
-        if self.known(index, start):
-            return
-        yield self.keep(Point(index, start, branch, 0.0))
+        branch = self._branches = self._branches + 1
+        known = self.known(index, start)
+        if known is not None:
+            return known
+        self.keep(Point(index, start, branch, 0.0))
         ways = [range(index + 1, self.n_points)] * down + [range(index - 1, -1, -1)] * up
         for way in ways:
             solved, behind = start, 0
             for i in way:
-                if self.ended(solved, way.step):
+                if way.step < 0 and not self.has_columns(solved):
                     break
                 solved, seconds = self.solve(i, solved)
-                behind = behind + 1 if self.behind(i, solved) else 0
-                if solved.outcome.status is Status.DEGENERATE or behind == PATIENCE or self.known(i, solved):
+                known, behind = self.known(i, solved), behind + 1 if self.behind(i, solved) else 0
+                if known is not None:
+                    self.same[branch] = known
+                if known is not None or behind == PATIENCE or not self.keep(Point(i, solved, branch, seconds)):
                     break
-                yield self.keep(Point(i, solved, branch, seconds))
+        return branch
 
-    def known(self, index: int, solved: Solved) -> bool:
-        """Tell whether the point has this solution already: the rest of the branch is known as well then."""
+    def known(self, index: int, solved: Solved) -> int | None:
+        """Return the branch that has this solution already: the rest of this one is known as well then."""
         there = self.points.get(index)
-        return there is not None and abs(there.solved.objective - solved.objective) < SAME
+        same = there is not None and abs(there.solved.objective - solved.objective) < SAME
+        return there.branch if there is not None and same else None
 
     def behind(self, index: int, solved: Solved) -> bool:
         """Tell whether the point has a solution that is clearly better."""
         there = self.points.get(index)
-        return there is not None and there.solved.objective > solved.objective + WORSE
+        return there is not None and self.merit(index, there.solved) > self.merit(index, solved) + WORSE
+
+    def keep(self, point: Point) -> bool:
+        """Keep a solution if it is the best at its point; return False for one that is no solution."""
+        if not self.regular(point.solved):
+            return False
+        there = self.points.get(point.index)
+        if there is None or self.merit(point.index, point.solved) > self.merit(point.index, there.solved) + BETTER:
+            self.points[point.index] = point
+        return True
+
+    def regular(self, solved: Solved) -> bool:
+        """Tell whether no expert collapsed and enough rows are left for every degree of freedom."""
+        return solved.outcome.status is not Status.DEGENERATE and self.degrees(solved) <= self.most_degrees
+
+    def degrees(self, solved: Solved) -> float:
+        """Return the degrees of freedom of a solution."""
+        parts = parts_of(self.make_at(0)(solved.columns))
+        return float(sum(part.degrees(own) for part, own in zip(parts, solved.params, strict=True)))
+
+    def has_columns(self, solved: Solved) -> bool:
+        """Tell whether any slope is not zero."""
+        parts = parts_of(self.make_at(0)(solved.columns))
+        return any(part.used(own).any() for part, own in zip(parts, solved.params, strict=True))
+
+    def reconcile(self) -> None:
+        """Try solutions of one branch where a neighbour comes from another, down and up again."""
+        for way in (range(1, self.n_points), range(self.n_points - 2, -1, -1)):
+            for i in way:
+                here, beside = self.points.get(i), self.points.get(i - way.step)
+                if here is not None and beside is not None and here.branch != beside.branch:
+                    solved, seconds = self.solve(i, beside.solved)
+                    self.keep(Point(i, solved, beside.branch, seconds))
+
+    def end_with(self, branch: int) -> None:
+        """Leave out what other branches have beyond the weakest penalty of one."""
+        last = max(index for index, point in self.points.items() if self.root(point.branch) == self.root(branch))
+        self.points = {index: point for index, point in self.points.items() if index <= last}
 
     def polish(self) -> None:
         """Climb on to the exact solution at every point."""
@@ -183,44 +217,11 @@ class Path:
             solved, seconds = self.solve(index, point.solved, exact=True)
             self.points[index] = Point(index, solved, point.branch, point.seconds + seconds)
 
-    def ended(self, solved: Solved, step: int) -> bool:
-        """Tell whether a branch ends: nothing more to leave out upwards, too few rows per coefficient downwards."""
-        both = list(zip(parts_of(self.make_at(0)(solved.columns)), solved.params, strict=True))
-        if step < 0:
-            return not any(part.used(own).any() for part, own in both)
-        degrees = sum(part.degrees(own) for part, own in both)
-        return bool(degrees * ROWS_PER_COEFFICIENT > self.problem.moments.weight)
-
-    def new_branch(self) -> int:
-        """Return the number of a new branch."""
-        self._branches += 1
-        return self._branches
-
-    def keep(self, point: Point) -> Point:
-        """Keep a solution if it is the best at its point, and return it."""
-        before = self.points.get(point.index)
-        if before is None or worth(point.solved) > worth(before.solved, BETTER):
-            self.points[point.index] = point
-        return point
-
-    def reconcile(self) -> Iterable[Point]:
-        """Try solutions of one branch where a neighbour comes from another, until nothing improves."""
-        for way in (range(1, self.n_points), range(self.n_points - 2, -1, -1)):
-            step = way.step
-            for i in way:
-                here, beside = self.points.get(i), self.points.get(i - step)
-                if beside is None or (here is not None and here.branch == beside.branch):
-                    continue
-                if here is None and self.ended(beside.solved, step):
-                    continue
-                solved, seconds = self.solve(i, beside.solved)
-                if solved.outcome.status is not Status.DEGENERATE:
-                    yield self.keep(Point(i, solved, beside.branch, seconds))
-
-
-def worth(solved: Solved, margin: float = 0.0) -> tuple[bool, float]:
-    """Return what solutions are ranked by: any regular one before any collapse, then the objective."""
-    return solved.outcome.status is not Status.DEGENERATE, solved.objective + margin
+    def root(self, branch: int) -> int:
+        """Return the first branch that a branch runs into."""
+        while branch in self.same:
+            branch = self.same[branch]
+        return branch
 
 
 def distinct(fit: Fit, most: int = FOLLOWED) -> list[Run]:
@@ -232,29 +233,13 @@ def distinct(fit: Fit, most: int = FOLLOWED) -> list[Run]:
     return chosen
 
 
-def screen(problem: WideProblem, design: Design, most: int = SCREENED) -> NDArray[np.intp]:
-    """Return the positions of the columns that the response or its squared deviation is correlated with most."""
-    source = problem.source
-    y = problem.family.working(((source.y - problem.moments.response.center) / problem.moments.response.scale).T)
-    weight = np.ones(source.n_rows) if source.weight is None else source.weight
-    y = y - (y @ weight / weight.sum())[:, None]
-    squares = np.square(y)
-    squares -= (squares @ weight / weight.sum())[:, None]
-    rows = np.vstack([y, squares]) * weight
-    rows /= np.maximum(np.sqrt(np.square(rows).sum(axis=1, keepdims=True)), 1e-300)
-    total: Array = np.zeros(())
-    start = 0
-    for task in source.tasks():
-        for chunk in task:
-            stop = start + len(chunk.y)
-            total = total + gradient_of_all(
-                np.ascontiguousarray(rows[:, start:stop]), chunk.tables[design.table], design
-            )
-            start = stop
-    best = np.abs(total[:, 1:])
-    taken = [np.argsort(-row, kind="stable")[: max(most // len(best), 5)] for row in best]
-    return np.unique(np.concatenate(taken))
-
-
-def _union(a: Columns, b: Columns) -> Columns:
+def united(a: Columns, b: Columns) -> Columns:
+    """Return the columns of either."""
     return np.union1d(a[0], b[0]), np.union1d(a[1], b[1])
+
+
+def used_columns(mixture: Mixture, solved: Solved) -> Columns:
+    """Return the columns with a coefficient that is not zero."""
+    gate, expert = solved.columns
+    of_gate, of_experts = parts_of(mixture)
+    return gate[of_gate.used(solved.params.gate)], expert[of_experts.used(solved.params.expert)]

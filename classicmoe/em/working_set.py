@@ -166,11 +166,18 @@ class WideProblem:
     # -- the climb --------------------------------------------------------------------------------------------------
 
     def solve(
-        self, make: MakeMixture, columns: Columns, params: MixtureParameters, control: Control, rough: float = 0.0
+        self,
+        make: MakeMixture,
+        columns: Columns,
+        params: MixtureParameters,
+        control: Control,
+        rough: float = 0.0,
+        most: float = np.inf,
     ) -> Solved:
         """Climb from parameters on a working set until the conditions of optimality hold for all columns.
 
-        ``rough`` is the derivative per weight that will do while the columns are not known to be the right ones.
+        ``rough`` is the derivative per weight that will do while the columns are not known to be the right ones; a
+        solution of more than ``most`` degrees of freedom is given up.
         """
         passes, path = 0, list[float]()
         everything = all(len(own) == len(design.columns) for own, design in zip(columns, self.designs, strict=True))
@@ -188,7 +195,8 @@ class WideProblem:
             gradient = self.gradient(mixture, params, columns)
             wrong = self.violations(make, columns, params, gradient)
             more = joining(wrong, columns, flat * look.ground.weight)
-            over = passes >= control.max_iter or outcome.status is not Status.CONVERGED
+            degrees = sum(part.degrees(own) for part, own in zip(parts_of(mixture), params, strict=True))
+            over = passes >= control.max_iter or outcome.status is not Status.CONVERGED or degrees > most
             if over or (more is None and tight):
                 break
             tight = more is None

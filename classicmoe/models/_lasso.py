@@ -15,15 +15,15 @@ from classicmoe.experts import EXPERTS
 from classicmoe.models._fitted_by_em import FittedByEM
 from classicmoe.models.beside import Beside
 from classicmoe.models.fitting import Result, canonical_order
-from classicmoe.models.lasso_choice import PathSearch, criteria_of
+from classicmoe.models.lasso_choice import criteria_of
 from classicmoe.models.lasso_path import Answer, Asked, LassoProblem
 from classicmoe.models.lasso_result import LassoPath
+from classicmoe.models.lasso_search import LassoSearch, Pilot
 from classicmoe.models.lasso_terms import Terms, check_terms
 from classicmoe.models.publishing import publish_columns, publish_outcome, warn_about_outcome, warn_dropped
 from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import component, integer, seeds
 
-RATIOS = (1.0, 0.3, 0.1)  # what is noise to the experts depends on their scale, what is noise to the gate does not
 Criterion = Literal["bic", "ebic", "aic", "cv", "slope"]
 
 
@@ -108,11 +108,7 @@ class FittedByLasso(FittedByEM):
         with one_native_thread():
             problem = self._problem(rows, terms)
             if self.alpha_gate is not None and self.alpha_expert is not None:
-                alphas = (self.alpha_gate, self.alpha_expert)
-                path = problem.path([alphas])
-                fit = problem.best_at(path, 0)
-                path.polish()
-                answer = problem.answer(alphas, path.points[0].solved)
+                answer, fit = LassoSearch(problem).at((self.alpha_gate, self.alpha_expert))
                 self.path_, self.paths_ = None, []
             else:
                 self.path_, self.paths_, answer, fit = self._along_the_path(problem, rows)
@@ -130,20 +126,27 @@ class FittedByLasso(FittedByEM):
         share = self.alpha_min_ratio
         if share is None:
             share = 1e-3 if rows.source.n_rows > len(rows.reader.expert.names_out) else 1e-2
-        found = []
-        for ratio in self._ratios():
-            grid, first = problem.grid(null, self.alpha_gate, self.alpha_expert, ratio, share, self.n_alphas)
-            search = PathSearch(problem, grid, lambda a: criteria_of(a, problem.weight, n_candidates), self.criterion)
-            found.append(search.run(null, first))
-        best = min(found, key=lambda result: result.table.criteria[self.criterion][result.table.chosen])
-        return best.table, [result.table for result in found], best.answer, best.fit
+        search = LassoSearch(problem)
+        pilot = search.pilot() if self.n_experts > 1 else None
 
-    def _ratios(self) -> tuple[float, ...]:
+        def criteria(answer: Answer) -> dict[str, float]:
+            return criteria_of(answer, problem.weight, n_candidates)
+
+        found = []
+        for ratio in self._ratios(search, pilot):
+            grid, first = problem.grid(null, self.alpha_gate, self.alpha_expert, ratio, share, self.n_alphas)
+            found.append(search.along(grid, first, null, pilot, lambda answer: criteria(answer)[self.criterion]))
+        best = min(found, key=lambda result: result.values[result.chosen])
+        tables = [LassoPath.of(problem, f.answers, list(map(criteria, f.answers)), f.chosen) for f in found]
+        answer = best.answers[best.chosen]
+        return tables[found.index(best)], tables, answer, best.fit
+
+    def _ratios(self, search: LassoSearch, pilot: Pilot | None) -> tuple[float, ...]:
         """Return the ratios of the gate's to the experts' penalty that are tried."""
-        if self.n_experts == 1 or self.alpha_gate is not None or self.alpha_expert is not None:
+        if pilot is None or self.alpha_gate is not None or self.alpha_expert is not None:
             return (1.0,)
         if self.gate_ratio is None:
-            return (1.0,) if self.parametrisation == "scaled" else RATIOS
+            return (search.ratio(pilot),)
         return tuple(np.ravel(self.gate_ratio).astype(float))
 
     def _candidates(self, rows: Rows) -> int:

@@ -52,7 +52,7 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         Weakest penalty as a share of the one at which nothing enters; 1e-3, or 1e-2 with more columns than rows.
     gate_ratio : float > 0 or sequence of them, optional
         :math:`\gamma / \lambda` along the path, for a response of unit deviation; of several the criterion takes one.
-        Default: 1 in the scaled parametrisation, otherwise 1, 0.3 and 0.1.
+        Default: the one at which derivatives that are noise reach both thresholds alike.
     standardize : bool, default=True
         Whether slopes of standardised columns are penalised or those of the columns as they are.
     gate_features, expert_features, tol, weight_type, unseen, random_state, n_jobs, verbose

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from classicmoe.em.degenerate import weak_experts
 from classicmoe.em.evaluate import Evaluator
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
-from classicmoe.em.path import Path, Point, Search
+from classicmoe.em.path import Path, Search
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.source import ArraySource
 from classicmoe.em.survey import Survey, View, scaled_moments, varying
@@ -25,11 +26,10 @@ from classicmoe.models.lasso_terms import Terms, geometric, least_alpha
 
 OPTIMAL = 5e-7  # of the weaker penalty: how far off the conditions of optimality may be,
 ROUGHLY = 2e-3  # and how far while solutions are compared
+NULL_STARTS = 5
 PROHIBITIVE = 1e100  # a penalty that lets nothing in
 UNPENALISED = 1e-9  # per unit of weight, where there is no penalty
-ANCHORS = (0.3, 0.7)  # places on the path of the null solution where many starts are run
 HEADROOM = 10.0  # how much stronger than where the null solution takes a column in the strongest penalty is
-CHECKS = 3  # times that the chosen point is searched again with many starts
 
 
 class Asked(NamedTuple):
@@ -88,6 +88,12 @@ class LassoProblem:
         self.weight = float(moments.weight)
         self.shift = -float(np.sum(moments.response_weight * np.log(moments.response.scale)))
 
+    def with_experts(self, n_experts: int) -> LassoProblem:
+        """Return the same problem for another number of experts."""
+        other = copy(self)
+        other.asked = self.asked._replace(n_experts=n_experts)
+        return other
+
     def weakest(self, alpha_gate: Any, alpha_expert: Any) -> float:
         """Return the weakest of the penalties that are there, in the engine's units; 1 without any."""
         alphas = [np.ravel(alpha_gate)] * (self.asked.n_experts > 1) + [self.terms.unit * np.ravel(alpha_expert)]
@@ -100,7 +106,12 @@ class LassoProblem:
         flat = share * self.weakest(alpha_gate, alpha_expert) / self.weight if some else UNPENALISED
         return Control(max_iter=self.asked.max_iter, flat=flat, by_gain=False)
 
-    def path(self, grid: Sequence[tuple[Any, Any]], control: Control | None = None) -> Path:
+    def path(
+        self,
+        grid: Sequence[tuple[Any, Any]],
+        control: Control | None = None,
+        merit: Callable[[int, Solved], float] | None = None,
+    ) -> Path:
         """Return an empty path over a grid of penalties (of gate, of experts), strongest first."""
         makes = [self.terms.make(*alphas) for alphas in grid]
         exact = [control or self.control(OPTIMAL, *alphas) for alphas in grid]
@@ -109,12 +120,12 @@ class LassoProblem:
         search = Search(
             self.asked.n_experts, self.asked.seeds, exact, rough, starts, self.asked.n_workers, self.asked.report
         )
-        return Path(self.wide, lambda i: makes[i], len(grid), search)
+        return Path(self.wide, lambda i: makes[i], len(grid), search, merit)
 
     def null(self) -> Solved:
         """Return the best solution without penalised columns."""
-        free = Control(max_iter=self.asked.max_iter, flat=UNPENALISED, by_gain=False)
-        return self.path([(PROHIBITIVE, PROHIBITIVE)], free).null()
+        path = self.path([(PROHIBITIVE, PROHIBITIVE)], Control(self.asked.tol, self.asked.max_iter))
+        return path.null(self.asked.seeds[:NULL_STARTS])
 
     def grid(
         self, null: Solved, alpha_gate: Any, alpha_expert: Any, ratio: float, share: float, n: int
@@ -175,63 +186,27 @@ class LassoProblem:
             mixture.expert.to_raw(params.expert, look.expert_design, look.response),
         )
 
-    # -- the searches -----------------------------------------------------------------------------------------------
-
-    def best_at(self, path: Path, index: int) -> Fit:
-        """Run many starts at a point, keep the best solution there, and return how the starts went."""
-        fit, solutions = path.anchored(index)
-        for solved in solutions:
-            path.keep(Point(index, solved, path.new_branch(), 0.0))
-        return fit
-
-    def explore(self, path: Path, null: Solved, first: int) -> None:
-        """Fill a path: follow the null solution and the best ones of the anchors, then compare neighbours."""
-        solved, _ = path.solve(first, null)
-        reached = [point.index for point in path.follow(first, solved, up=False)]
-        if self.asked.n_experts > 1:
-            for place in sorted({reached[int(share * (len(reached) - 1))] for share in ANCHORS}):
-                _, solutions = path.anchored(place)
-                for solved in solutions:
-                    list(path.follow(place, solved))
-            list(path.reconcile())
-
-    def searched(self, path: Path, choose: Callable[[], int]) -> tuple[int, Fit]:
-        """Search the chosen point again with many starts until the choice stands; return it and its starts."""
-        for _ in range(CHECKS):
-            index = choose()
-            before = path.points[index].solved.objective
-            fit = self.best_at(path, index)
-            if path.points[index].solved.objective <= before + 1e-6:
-                break
-            list(path.reconcile())
-        path.polish()
-        return index, fit
-
     # -- what is published ------------------------------------------------------------------------------------------
 
-    def as_fit(self, fit: Fit, answer: Answer, reached: float = 0.01) -> Fit:
-        """Return the starts with the published solution as the best: those that reached it in all its columns."""
+    def as_fit(self, starts: Fit | None, answer: Answer) -> Fit:
+        """Return the published solution as the best run, beside the starts that were run."""
         solved = answer.solved
         mixture = self.terms.make(answer.alpha_gate, answer.alpha_expert)(solved.columns)
         _, look = self.wide.on(solved.columns)
         outcome = solved.outcome
-        best = Run(
-            fit.best.number,
-            fit.best.kind,
-            outcome.status,
-            outcome.triple.objective,
-            solved.n_passes,
-            0.0,
-            outcome.path,
-            outcome.triple,
-            outcome.gradient_norm,
-            weak_experts(mixture, outcome.triple.params, solved.mass, look.ground),
+        weak = weak_experts(mixture, outcome.triple.params, solved.mass, look.ground)
+        first = starts.best if starts is not None else Run(0, "one expert", outcome.status, outcome.triple.objective)
+        best = replace(
+            first,
+            status=outcome.status,
+            objective=outcome.triple.objective,
+            n_passes=solved.n_passes,
+            path=outcome.path,
+            triple=outcome.triple,
+            gradient_norm=outcome.gradient_norm,
+            weak=weak,
         )
-        improved = outcome.triple.objective - fit.best.objective
-        if improved > reached:  # the path or the other columns led further than the starts did
-            runs = [replace(run, reached=False) for run in fit.runs]
-            return replace(fit, best=best, runs=runs)
-        return replace(fit, best=best)
+        return replace(starts, best=best) if starts is not None else Fit(best, [replace(best, reached=True)])
 
     def evaluator(self, answer: Answer) -> tuple[Evaluator, ArraySource, Survey]:
         """Return the mixture of a solution on its narrow table, to be asked about all rows."""

@@ -1,0 +1,87 @@
+r"""Which of many columns starts should see: those in which a single expert fails.
+
+A mixture leaves traces in the fit of one expert. Columns of experts and gate move the mean; columns of the gate, and
+those that the experts use with opposite signs, move the scatter about it: with :math:`e_i` the derivative of row i's
+log-density in its predictor, :math:`\sum_i w_i (e_i^2 - \bar{e^2})\, x_{ij}` and the same with :math:`x_{ij}^2`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from classicmoe.contracts import Array, Design
+from classicmoe.em.block import RowBlock
+from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.source import Table, rows_of
+from classicmoe.em.wide import gradient_of_all
+from classicmoe.em.working_set import Columns, WideProblem, parts_of
+
+BY_LEVEL, BY_BEND = 4, 6  # columns taken for each of the two sums
+SLICE = 1 << 21  # numbers that are squared at once
+
+
+class Noise(NamedTuple):
+    """Standard deviations of the derivatives in slopes of zero that standardised columns of no effect would have.
+
+    ``gate`` (K,) and ``expert`` (L,), one for each line of coefficients.
+    """
+
+    gate: Array
+    expert: Array
+
+
+def noise(problem: WideProblem, mixture: Mixture, params: MixtureParameters, columns: Columns) -> Noise:
+    """Return how large derivatives are by chance, from one pass over the narrow table."""
+    source, look = problem.on(columns)
+    of_gate, of_experts = parts_of(mixture)
+    total: list[Array] = [np.zeros(1), np.zeros(1)]
+    block = RowBlock(look.gate_design, look.expert_design, look.response, source.chunk_rows)
+    for task in source.tasks():
+        for chunk in task:
+            block.load(chunk)
+            resp, *_ = mixture.e_step(params, block)
+            for j, (part, own) in enumerate(((of_gate, params.gate), (of_experts, params.expert))):
+                if len(resp) > 1 or j == 1:
+                    total[j] = total[j] + np.square(part.row_slopes(own, block, resp)).sum(axis=1)
+    return Noise(np.sqrt(total[0]), np.sqrt(total[1]))
+
+
+def by_scatter(
+    problem: WideProblem, mixture: Mixture, params: MixtureParameters, columns: Columns, design: Design
+) -> NDArray[np.intp]:
+    """Return the positions of the columns of a design that the scatter about one expert depends on most."""
+    source, look = problem.on(columns)
+    _, expert = parts_of(mixture)
+    block = RowBlock(look.gate_design, look.expert_design, look.response, source.chunk_rows)
+    level, bend = np.zeros(len(design.columns)), np.zeros(len(design.columns))
+    total, weight = 0.0, 0.0
+    for task, wide in zip(source.tasks(), problem.source.tasks(), strict=True):
+        for chunk, whole in zip(task, wide, strict=True):
+            block.load(chunk)
+            table = whole.tables[design.table]
+            slopes = expert.row_slopes(params.expert, block, block.weight[None])
+            squares = np.square(slopes).sum(axis=0) / np.maximum(block.weight, 1e-300)
+            level += gradient_of_all(squares[None], table, design)[0, 1:]
+            bend += _bends(squares, table, design)
+            total, weight = total + float(squares.sum()), weight + float(block.weight.sum())
+    bend -= total  # the mean of a squared standardised column is one
+    taken = [np.argsort(-np.abs(score), kind="stable")[:n] for score, n in ((level, BY_LEVEL), (bend, BY_BEND))]
+    return np.unique(np.concatenate(taken))
+
+
+def _bends(rows: Array, table: Table, design: Design) -> Array:
+    """Return the sums of a number per row times the squares of the centred and scaled columns, (P,)."""
+    if issparse(table):
+        part = table[:, design.columns]
+        first, second = rows @ part, rows @ part.multiply(part)
+        return np.asarray((second - 2.0 * design.center * first + design.center**2 * rows.sum()) / design.scale**2)
+    out = np.zeros(len(design.columns))
+    step = max(1, SLICE // max(table.shape[1], 1))
+    for start in range(0, table.shape[0], step):
+        part = rows_of(table, start, min(start + step, table.shape[0]))[:, design.columns] - design.center
+        out += rows[start : start + step] @ np.square(part)
+    return np.asarray(out / design.scale**2)

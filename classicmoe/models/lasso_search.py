@@ -1,0 +1,185 @@
+"""The search for Lasso solutions: which columns starts see, where they begin, and how a path is filled.
+
+With many columns starts lose their way: any partition of the rows is explained by some of them. So a single expert is
+fitted first; the columns that it takes in and those that its scatter depends on are few, and on these a mixture is
+fitted from many starts under a weak penalty (the *pilot*). What derivatives are by chance at its solution says how
+strong the penalties of gate and experts must be to keep noise out, hence their ratio and where on the grid the pilot's
+solutions enter it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from classicmoe.em.path import Path, Point, distinct, united, used_columns
+from classicmoe.em.runs import REACHED, Fit, Run
+from classicmoe.em.screening import Noise, by_scatter, noise
+from classicmoe.em.working_set import Columns, Solved
+from classicmoe.models.lasso_path import Answer, LassoProblem
+
+FEW = 20  # columns that starts can see all of
+BY_MEAN = 12  # columns that a single expert takes in, for starts
+SINGLE = (0.02, 25)  # weakest penalty of its path, as a share of the strongest, and points
+RATIO = (0.02, 5.0)  # of the penalties of gate and experts, for a response of unit deviation
+ENTRIES = (1.0, 0.8)  # penalties at which the pilot's solutions enter, in sqrt(2 log P) times the level of noise
+Criterion = Callable[[Answer], float]
+
+
+class Pilot(NamedTuple):
+    """Starts on a few columns: those, all starts, the best distinct ones, and penalties (gate, experts) like noise."""
+
+    columns: Columns
+    fit: Fit
+    runs: list[Run]
+    level: tuple[float, float]
+
+
+class Found(NamedTuple):
+    """Solutions of a path with their values of a criterion, which one it takes, and the starts that led there."""
+
+    answers: list[Answer]
+    values: list[float]
+    chosen: int
+    fit: Fit | None
+
+
+class LassoSearch:
+    """The search for the solutions of one problem."""
+
+    def __init__(self, problem: LassoProblem):
+        self.problem = problem
+
+    # -- where starts begin -----------------------------------------------------------------------------------------
+
+    def single(self) -> tuple[Solved, Any]:
+        """Return the fit of one expert with a dozen columns, or all there are, and its mixture."""
+        problem = self.problem.with_experts(1)
+        null = problem.null()
+        grid, _ = problem.grid(null, None, None, 1.0, *SINGLE)
+        path = problem.path(grid)
+        solved = null
+        for i in range(len(grid)):
+            solved, _ = path.solve(i, solved)
+            mixture = path.make_at(i)(solved.columns)
+            if len(used_columns(mixture, solved)[1]) >= BY_MEAN or not path.regular(solved):
+                break
+        return solved, mixture
+
+    def screened(self, solved: Solved, mixture: Any) -> Columns:
+        """Return the columns that starts see."""
+        gate, expert = self.problem.wide.all_columns
+        if max(len(gate), len(expert)) <= FEW:
+            return gate, expert
+        wide, own = self.problem.wide, used_columns(mixture, solved)[1]
+        places = [by_scatter(wide, mixture, solved.params, solved.columns, design) for design in wide.designs]
+        taken = wide.designs[1].columns[own]
+        same_table = wide.designs[0].table == wide.designs[1].table
+        by_mean = np.flatnonzero(np.isin(wide.designs[0].columns, taken)) if same_table else gate[:0]
+        return np.union1d(places[0], by_mean), np.union1d(places[1], own)
+
+    def pilot(self) -> Pilot:
+        """Fit the mixture from many starts on a few columns."""
+        problem, k = self.problem, self.problem.asked.n_experts
+        solved, mixture = self.single()
+        columns = self.screened(solved, mixture)
+        alone = self._alphas(noise(problem.wide, mixture, solved.params, solved.columns), mixture, solved.params)[1]
+        weak = (float(np.sqrt(problem.weight * (k - 1)) / k), alone / np.sqrt(k))
+        path = problem.path([weak])
+        fit = path.starts(0, columns, problem.asked.seeds)
+        runs = distinct(fit)
+        assert runs[0].triple is not None
+        best, params = path.make_at(0)(columns), runs[0].triple.params
+        return Pilot(columns, fit, runs, self._alphas(noise(problem.wide, best, params, columns), best, params))
+
+    def _alphas(self, chance: Noise, mixture: Any, params: Any) -> tuple[float, float]:
+        """Return the penalties (gate, experts) whose thresholds are typical derivatives of columns without effect."""
+        per_alpha = 1.0 / self.problem.terms.unit
+        if self.problem.terms.parametrisation == "scaled":
+            per_alpha = float(np.mean(mixture.expert.spread(params.expert)))
+        return float(np.mean(chance.gate)), float(np.mean(chance.expert)) * per_alpha
+
+    def ratio(self, pilot: Pilot) -> float:
+        """Return the ratio of the penalties that keeps noise out of the gate where it does out of the experts."""
+        gate, expert = pilot.level
+        return float(np.clip(gate / (expert * self.problem.terms.unit), *RATIO))
+
+    # -- a path -----------------------------------------------------------------------------------------------------
+
+    def along(
+        self, grid: list[tuple[Any, Any]], first: int, null: Solved, pilot: Pilot | None, criterion: Criterion
+    ) -> Found:
+        """Fill a path and let a criterion choose.
+
+        Of several solutions at one point the criterion takes one as well: the penalised likelihood of a mixture prefers
+        few columns and a wide scale where penalties are strong, however well another solution explains the response.
+        """
+        path = self.problem.path(grid, merit=lambda i, solved: -0.5 * criterion(self.problem.answer(grid[i], solved)))
+        solved, _ = path.solve(first, null)
+        path.follow(first, solved, up=False)
+        branches = self._enter(path, grid, pilot) if pilot is not None else []
+        path.reconcile()
+        best = path.points[max(path.points, key=lambda i: path.merit(i, path.points[i].solved))]
+        path.end_with(best.branch)
+        path.polish()
+        points = [path.points[i] for i in sorted(path.points)]
+        answers = [self.problem.answer(grid[point.index], point.solved, point.seconds) for point in points]
+        values = [criterion(answer) for answer in answers]
+        chosen = int(np.argmin(values))
+        return Found(answers, values, chosen, self._starts(path, points[chosen], pilot, branches))
+
+    def _enter(self, path: Path, grid: list[tuple[Any, Any]], pilot: Pilot) -> list[set[int]]:
+        """Follow the pilot's solutions both ways from penalties just above noise; return the branches of each."""
+        size = max(len(own) for own in self.problem.wide.all_columns)
+        level = np.sqrt(2.0 * np.log(max(size, 2))) * np.array(pilot.level)
+        alphas = np.array([[np.max(a) for a in point] for point in grid])
+        varies = int(alphas[0, 1] != alphas[-1, 1])
+        nearest = [int(np.argmin(np.abs(np.log(alphas[:, varies] / (share * level[varies]))))) for share in ENTRIES]
+        branches: list[set[int]] = []
+        for run in pilot.runs:
+            branches.append(set())
+            for place in dict.fromkeys(nearest):
+                branches[-1].add(path.follow(place, path.extended(place, pilot.columns, run)))
+        return branches
+
+    @staticmethod
+    def _starts(path: Path, point: Point, pilot: Pilot | None, branches: list[set[int]]) -> Fit | None:
+        """Return the pilot's starts, marked where they lead to the published solution."""
+        if pilot is None:
+            return None
+        lead = {path.root(point.branch)}
+        good = [
+            run for run, own in zip(pilot.runs, branches, strict=True) if lead & {path.root(branch) for branch in own}
+        ]
+        marked = [
+            replace(run, reached=run.finished and any(abs(run.objective - best.objective) < REACHED for best in good))
+            for run in pilot.fit.runs
+        ]
+        return replace(pilot.fit, runs=marked)
+
+    # -- one point --------------------------------------------------------------------------------------------------
+
+    def at(self, alphas: tuple[Any, Any]) -> tuple[Answer, Fit]:
+        """Return the solution with the highest objective at given penalties, and its starts."""
+        path = self.problem.path([alphas])
+        columns = self.screened(*self.single())
+        fit = self._best_of(path, columns)
+        used = united(columns, used_columns(path.make_at(0)(path.points[0].solved.columns), path.points[0].solved))
+        if self.problem.asked.n_experts > 1 and any(len(a) < len(b) for a, b in zip(columns, used, strict=True)):
+            fit = self._best_of(path, used)  # starts must see the columns of the solution that they are to reach
+        path.polish()
+        solved = path.points[0].solved
+        if solved.objective > fit.best.objective + REACHED:  # other columns led further than the starts did
+            fit = replace(fit, runs=[replace(run, reached=False) for run in fit.runs])
+        return self.problem.answer(alphas, solved), fit
+
+    @staticmethod
+    def _best_of(path: Path, columns: Columns) -> Fit:
+        """Run starts on some columns and keep the best solution on all of them."""
+        fit = path.starts(0, columns, path.search.seeds)
+        for run in distinct(fit):
+            path.follow(0, path.extended(0, columns, run))
+        return fit
