@@ -21,10 +21,21 @@ from classicmoe.contrasts import penalised_direction
 from classicmoe.covariances.linear import EMPTY
 from classicmoe.experts._class_logits import MultinomialParameters
 from classicmoe.experts.multinomial import LONGEST, MultinomialExpert, MultinomialStatistics
-from classicmoe.penalties import Majoriser, Penalty, relevel, violation
+from classicmoe.penalties import L1, ElasticNet, Group, Majoriser, Penalty, relevel, violation
 from classicmoe.symmetric import unpack_symmetric
 
 TOKEN = 1e-8  # a ridge up to here only keeps slopes finite, which a penalty does as well
+CONVEX = (L1, ElasticNet, Group)  # are their own majorisers, wherever these touch
+
+
+def side_by_side(values: Array) -> Array:
+    """Return (K, C, p) values as (C, K * p): whatever is done with every column is done for all experts at once."""
+    return values.transpose(1, 0, 2).reshape(values.shape[1], -1)
+
+
+def one_by_one(values: Array, n_experts: int) -> Array:
+    """Invert :func:`side_by_side`."""
+    return np.ascontiguousarray(values.reshape(len(values), n_experts, -1).transpose(1, 0, 2))
 
 
 class PenalisedClasses(MultinomialExpert):
@@ -44,6 +55,8 @@ class PenalisedClasses(MultinomialExpert):
         super().__init__(base.n_classes, base.solver, base.ridge)
         self.base = base
         self.on_slopes = on_slopes
+        self._ridges: dict[tuple[int, ...], Array] = {}
+        self._majorisers: dict[tuple[int, ...], Majoriser] = {}
 
     def softened(self, ridge: float) -> PenalisedClasses:
         """Return the family with a larger ridge, for the first passes of a start."""
@@ -59,32 +72,39 @@ class PenalisedClasses(MultinomialExpert):
             own["weights"] = np.asarray(penalty.weights)[k]
         return type(penalty)(**(penalty.get_params(deep=False) | own)) if own else penalty
 
-    def _ridge(self, penalty: Penalty, coef: Array) -> Array:
-        """Return the family's own ridge on coefficients (C, p)."""
-        ridge = np.full(coef.shape, self.ridge)
-        ridge[:, 0] = 0.0
-        if self.ridge <= TOKEN:
-            ridge[np.broadcast_to(penalty.majoriser(np.zeros_like(coef)).threshold > 0.0, coef.shape)] = 0.0
-        return ridge
+    def _ridge(self, shape: tuple[int, ...]) -> Array:
+        """Return the family's own ridge on coefficients of a shape (K, C, p), side by side."""
+        if shape not in self._ridges:
+            ridge = np.full(shape, self.ridge)
+            ridge[..., 0] = 0.0
+            if self.ridge <= TOKEN:
+                zero = np.zeros(shape[1:])
+                for k, own in enumerate(ridge):
+                    own[np.broadcast_to(self._of(k).majoriser(zero).threshold > 0.0, zero.shape)] = 0.0
+            self._ridges[shape] = side_by_side(ridge)
+        return self._ridges[shape]
 
-    def majoriser(self, k: int, coef: Array) -> Majoriser:
-        """Return the weighted norm and ridge that touch the penalty of expert k at ``coef`` (C, p)."""
-        penalty = self._of(k)
-        made = penalty.majoriser(coef)
-        return made._replace(ridge=made.ridge + self._ridge(penalty, coef))
+    def majoriser(self, coef: Array) -> Majoriser:
+        """Return the weighted norm and ridge that touch the penalty at ``coef`` (K, C, p), experts side by side."""
+        if coef.shape in self._majorisers:
+            return self._majorisers[coef.shape]
+        parts = [self._of(k).majoriser(own) for k, own in enumerate(coef)]
+        threshold, ridge = (np.concatenate(own, axis=-1) for own in list(zip(*parts, strict=True))[:2])
+        made = Majoriser(threshold, ridge + self._ridge(coef.shape), parts[0].grouped)
+        if isinstance(self.on_slopes, CONVEX):
+            self._majorisers[coef.shape] = made
+        return made
 
     def penalty(self, params: MultinomialParameters) -> float:
         """Return the penalty on the slopes."""
-        total = 0.0
-        for k, coef in enumerate(params.coef):
-            penalty = self._of(k)
-            total += penalty.value(coef) + 0.5 * float(np.sum(self._ridge(penalty, coef) * np.square(coef)))
-        return total
+        coef = params.coef
+        ridge = 0.5 * float(np.sum(self._ridge(coef.shape) * np.square(side_by_side(coef))))
+        return ridge + sum(self._of(k).value(own) for k, own in enumerate(coef))
 
     def violations(self, coef: Array, gradient: Array) -> Array:
         """Return the least subgradient at coefficients (K, C, p), from derivatives (K, C, p) of the log-likelihood."""
-        both = enumerate(zip(coef, gradient, strict=True))
-        return np.array([violation(self.majoriser(k, own), slope, own) for k, (own, slope) in both])
+        flat = violation(self.majoriser(coef), side_by_side(gradient), side_by_side(coef))
+        return one_by_one(flat, len(coef))
 
     def score(self, params: MultinomialParameters, statistics: MultinomialStatistics) -> Array:
         """Return the least subgradient in the coefficients: 0 where the conditions of optimality hold."""
@@ -96,11 +116,13 @@ class PenalisedClasses(MultinomialExpert):
         self, params: MultinomialParameters, statistics: MultinomialStatistics, ground: Ground, step: Step = "full"
     ) -> MultinomialParameters:
         """Return the parameters after a share of the penalised Newton step, or after one MM step ("safe")."""
-        coef = params.coef.copy()
+        coef, width = params.coef.copy(), params.coef.shape[-1]
+        threshold, ridge, grouped = self.majoriser(coef)
         for k in np.flatnonzero(statistics.mass > EMPTY * ground.weight).tolist():
-            gram = unpack_symmetric(statistics.gram[k], coef.shape[-1])
+            own = slice(k * width, (k + 1) * width)
+            made = Majoriser(threshold[..., own], ridge[:, own], grouped)
+            gram = unpack_symmetric(statistics.gram[k], width)
             curvature = None if step == "safe" or statistics.curvature is None else statistics.curvature[k]
-            made = self.majoriser(k, coef[k])
             change = penalised_direction(coef[k], statistics.gradient[k], curvature, gram, made)
             if curvature is not None:
                 longest = np.linalg.norm(change, axis=1).max()
@@ -110,7 +132,7 @@ class PenalisedClasses(MultinomialExpert):
 
     def _levelled(self, coef: Array) -> MultinomialParameters:
         """Return the cheapest of the coefficients that give the same probabilities."""
-        coef = np.array([relevel(self.majoriser(k, own), own) for k, own in enumerate(coef)])
+        coef = one_by_one(relevel(self.majoriser(coef), side_by_side(coef)), len(coef))
         coef[..., 0] -= coef[..., 0].mean(axis=1, keepdims=True)
         return MultinomialParameters(coef)
 
