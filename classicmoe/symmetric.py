@@ -18,6 +18,14 @@ def upper_triangle(width: int, above: int = 0) -> tuple[NDArray[np.intp], NDArra
     return i, j
 
 
+@lru_cache(maxsize=256)
+def lower_triangle(width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the indices of a lower triangle, row by row."""
+    i, j = np.tril_indices(width)
+    i.flags.writeable = j.flags.writeable = False
+    return i, j
+
+
 def unpack_symmetric(packed: Array, width: int) -> Array:
     """Turn (..., width(width+1)/2) packed upper triangles into (..., width, width) symmetric matrices."""
     i, j = upper_triangle(width)

@@ -25,6 +25,7 @@ from classicmoe.covariances.sharing import (
     share_free,
     spread_free,
 )
+from classicmoe.symmetric import lower_triangle
 
 FEW = 3  # outputs up to which residuals are kept as they are; more are whitened
 
@@ -125,7 +126,7 @@ class Dense:
         """Invert :meth:`pack`."""
         k, q, _ = like.factor.shape
         logged = np.zeros(like.factor.shape)
-        i, j = np.tril_indices(q)
+        i, j = lower_triangle(q)
         logged[:, i, j] = spread_free(vector.reshape(-1, len(i)), k)
         return DenseParameters(_on_diagonal(logged, real_coordinates))
 
@@ -158,7 +159,7 @@ class Dense:
         return np.asarray(np.linalg.eigvalsh(self.dense(params))[:, 0] <= floor * 1.0001)
 
     def _collect(self, full: Array, is_score: bool) -> Array:
-        i, j = np.tril_indices(full.shape[-1])
+        i, j = lower_triangle(full.shape[-1])
         return share_free(full[..., i, j], self.scale, is_score)
 
 

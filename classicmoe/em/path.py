@@ -207,9 +207,11 @@ class Path:
                     self.keep(Point(i, solved, beside.branch, seconds))
 
     def end_with(self, branch: int) -> None:
-        """Leave out what other branches have beyond the weakest penalty of one."""
+        """Leave out what other branches have beyond the weakest penalty of one, and all but one without columns."""
         last = max(index for index, point in self.points.items() if self.root(point.branch) == self.root(branch))
-        self.points = {index: point for index, point in self.points.items() if index <= last}
+        empty = [index for index, point in self.points.items() if not self.has_columns(point.solved)]
+        first = max((index for index in empty if index < min(set(self.points) - set(empty), default=0)), default=0)
+        self.points = {index: point for index, point in self.points.items() if first <= index <= last}
 
     def polish(self) -> None:
         """Climb on to the exact solution at every point."""

@@ -27,6 +27,7 @@ from classicmoe.models.lasso_terms import Terms, geometric, least_alpha
 OPTIMAL = 5e-7  # of the weaker penalty: how far off the conditions of optimality may be,
 ROUGHLY = 2e-3  # and how far while solutions are compared
 NULL_STARTS = 5
+NULL = Control(tol=1e-6, max_iter=200)  # it only says where the grid begins
 PROHIBITIVE = 1e100  # a penalty that lets nothing in
 UNPENALISED = 1e-9  # per unit of weight, where there is no penalty
 HEADROOM = 10.0  # how much stronger than where the null solution takes a column in the strongest penalty is
@@ -116,7 +117,7 @@ class LassoProblem:
         makes = [self.terms.make(*alphas) for alphas in grid]
         exact = [control or self.control(OPTIMAL, *alphas) for alphas in grid]
         rough = [control or self.control(ROUGHLY, *alphas) for alphas in grid]
-        starts = Control(self.asked.tol, self.asked.max_iter)
+        starts = control or Control(self.asked.tol, self.asked.max_iter)
         search = Search(
             self.asked.n_experts, self.asked.seeds, exact, rough, starts, self.asked.n_workers, self.asked.report
         )
@@ -124,7 +125,7 @@ class LassoProblem:
 
     def null(self) -> Solved:
         """Return the best solution without penalised columns."""
-        path = self.path([(PROHIBITIVE, PROHIBITIVE)], Control(self.asked.tol, self.asked.max_iter))
+        path = self.path([(PROHIBITIVE, PROHIBITIVE)], NULL)
         return path.null(self.asked.seeds[:NULL_STARTS])
 
     def grid(

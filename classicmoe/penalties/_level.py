@@ -41,6 +41,8 @@ def relevel(majoriser: Majoriser, coef: Array) -> Array:
     array([ 3., -1.,  0.,  1.])
     """
     threshold, ridge, grouped = majoriser
+    if not grouped and _is_level(threshold, ridge, coef):
+        return coef.copy()
     if grouped:
         level = np.where(np.isfinite(threshold), coef.mean(axis=0), 0.0)
         free = (threshold == 0.0) & ~ridge.any(axis=0)
@@ -51,6 +53,16 @@ def relevel(majoriser: Majoriser, coef: Array) -> Array:
     level[free] = 0.0
     level[0] = 0.0
     return np.asarray(coef - level)
+
+
+def _is_level(threshold: Array, ridge: Array, coef: Array) -> bool:
+    """Tell at little cost whether the lower median of all slopes is zero and the penalty is one without ridges."""
+    slopes = coef[:, 1:]
+    if ridge.any() or not np.isfinite(threshold).all() or (threshold != threshold[0]).any():
+        return False
+    most = (len(coef) - 1) // 2
+    below, above = (slopes < 0.0).sum(axis=0), (slopes > 0.0).sum(axis=0)
+    return bool((below <= most).all() and (above <= len(coef) - 1 - most).all())
 
 
 def _lowest(threshold: Array, ridge: Array, coef: Array) -> Array:
