@@ -10,6 +10,7 @@ from classicmoe.plot.classes import ClassDisplay
 from classicmoe.plot.experts import ExpertDisplay
 from classicmoe.plot.gate import GateDisplay
 from classicmoe.plot.grid import GridDisplay
+from classicmoe.plot.lasso_path import LassoPathDisplay
 from classicmoe.plot.selection import SelectionDisplay
 from classicmoe.plot.slope import SlopeDisplay
 from classicmoe.plot.starts import StartsDisplay
@@ -20,6 +21,7 @@ __all__ = [
     "ExpertDisplay",
     "GateDisplay",
     "GridDisplay",
+    "LassoPathDisplay",
     "SelectionDisplay",
     "SlopeDisplay",
     "StartsDisplay",
