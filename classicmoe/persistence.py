@@ -15,6 +15,8 @@ _ESTIMATORS = {
     "MoERegressor": "classicmoe.models.regressor",
     "MoEClassifier": "classicmoe.models.classifier",
     "GaussianGatedMoERegressor": "classicmoe.models.gaussian_gated",
+    "LassoMoERegressor": "classicmoe.models.lasso",
+    "LassoMoEClassifier": "classicmoe.models.lasso_classifier",
 }
 
 
@@ -34,7 +36,7 @@ def load(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Any:
     -------
     estimator
         Predicts as the saved one did. It has no training rows; ``responsibilities``, ``score`` and the criteria take
-        the rows to use.
+        the rows to use. Times are not stored, and of the paths of a Lasso mixture of experts the chosen one only.
 
     Raises
     ------

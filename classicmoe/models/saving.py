@@ -17,6 +17,7 @@ from classicmoe.experts import STORED, MixedExpert
 from classicmoe.gates import GATES
 from classicmoe.models.columns import ColumnCoder
 from classicmoe.models.features import FeatureMap
+from classicmoe.models.saved_lasso import EXACT, exact, from_exact, path_state, restore_path
 from classicmoe.models.verdict import Verdict
 from classicmoe.transformers_io import dump_transformer, load_transformer
 
@@ -29,10 +30,11 @@ _OPTIONAL = ("joint_log_likelihood_", "gate_kept_", "block_path_", "exposure_use
 _SIDES = ("gate", "expert")
 
 
-def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+def save(estimator: Any, target: str | os.PathLike[str]) -> None:
     """Write a fitted estimator; everything is put together before the file is touched."""
     names = [*estimator._array_names(), "objective_path_", "response_center_", "response_scale_"]
     arrays = {name: getattr(estimator, name) for name in names}
+    path, along = path_state(estimator) if hasattr(estimator, "path_") else (None, {})
     blobs: dict[str, bytes] = {}
     sides = {side: _side_state(getattr(estimator, f"{side}_features_"), side, blobs) for side in _SIDES}
     header = {
@@ -41,13 +43,15 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         "coder": estimator.coder_.to_state(),
         "features": sides,
         "numbers": {name: _plain(getattr(estimator, name, None)) for name in _NUMBERS},
+        **({"lasso": path} if path else {}),
         **estimator._more_state(),
         "status": estimator.status_.name,
         "verdict": asdict(estimator.verdict_),
         # Equal fits give equal files: neither times nor the number of threads are stored.
         "starts": [{**{k: _plain(v) for k, v in start.items()}, "seconds": None} for start in estimator.starts_],
     }
-    write_archive(path, header, {name: np.asarray(value, dtype=float) for name, value in arrays.items()}, blobs)
+    members = {name: np.asarray(value, dtype=float) for name, value in arrays.items()}
+    write_archive(target, header, members | along, blobs)
 
 
 def _side_state(side: FeatureMap, name: str, blobs: dict[str, bytes]) -> dict[str, Any]:
@@ -75,6 +79,8 @@ def _settings(estimator: Any) -> dict[str, Any]:
             settings[name] = int(value) if isinstance(value, int | np.integer) else None
         elif name in ("n_jobs", "verbose"):
             settings[name] = None if name == "n_jobs" else 0
+        elif name in EXACT:
+            settings[name] = exact(value)
         elif name == "init":
             settings[name] = value if isinstance(value, str) else "auto"
         else:
@@ -139,6 +145,9 @@ def _settings_from(state: Mapping[str, Any]) -> dict[str, Any]:
             settings[side] = _component(settings[side], known)
     if isinstance(settings.get("class_weight"), list):
         settings["class_weight"] = dict(settings["class_weight"])
+    for name in EXACT:
+        if name in settings:
+            settings[name] = from_exact(settings[name])
     return settings
 
 
@@ -146,6 +155,7 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
     """Fill an unfitted estimator from a header and arrays."""
     estimator.set_params(**_settings_from(header["settings"]))
     several = isinstance(getattr(estimator, "expert", None), MixedExpert)
+    along = {name: arrays.pop(name) for name in list(arrays) if header.get("lasso") and name.startswith("path_")}
     for name, array in arrays.items():
         # Experts of different families have not the same further parameters: NaN where there is none.
         usable = ~np.isinf(array) if several and name.startswith("expert_") else np.isfinite(array)
@@ -165,6 +175,8 @@ def rebuild(estimator: Any, header: dict[str, Any], arrays: dict[str, Any], blob
         value = header["numbers"].get(name)
         if value is not None or name not in _OPTIONAL:
             setattr(estimator, name, value)
+    if header.get("lasso"):
+        restore_path(estimator, header["lasso"], along)
     estimator._restore_more(header)
     estimator.status_ = Status[header["status"]]
     estimator.verdict_ = Verdict(**header["verdict"])
