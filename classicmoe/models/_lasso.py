@@ -19,10 +19,11 @@ from classicmoe.models.lasso_choice import criteria_of
 from classicmoe.models.lasso_path import Answer, Asked, LassoProblem
 from classicmoe.models.lasso_result import LassoPath
 from classicmoe.models.lasso_search import LassoSearch, Pilot
-from classicmoe.models.lasso_terms import Terms, check_terms
+from classicmoe.models.lasso_terms import Terms, check_terms, constrained
 from classicmoe.models.publishing import publish_columns, publish_outcome, warn_about_outcome, warn_dropped
 from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import component, integer, seeds
+from classicmoe.penalties import check_constraints
 
 Criterion = Literal["bic", "ebic", "aic", "cv", "slope"]
 
@@ -35,6 +36,7 @@ class FittedByLasso(FittedByEM):
     init = "auto"
     n_refine = None
     warm_start = False
+    constraints: Any = None
     _problem_type = LassoProblem
 
     # -- the mixture behind the fitted attributes -------------------------------------------------------------------
@@ -99,7 +101,13 @@ class FittedByLasso(FittedByEM):
             self.standardize,
         )
         gate, expert = rows.reader.views()
-        return self._problem_type(rows.source, gate, expert, terms, asked)
+        problem = self._problem_type(rows.source, gate, expert, terms, asked)
+        listed = check_constraints(self.constraints, self.n_experts)
+        if listed:
+            names, wide = (rows.reader.gate.names_out, rows.reader.expert.names_out), problem.wide
+            response = wide.moments.response
+            problem.terms = constrained(problem.terms, listed, names, wide.designs, response, self.n_experts)
+        return problem
 
     def _search(self, rows: Rows, beside: Beside) -> None:
         """Find the solution that was asked for, or the best one along the path, and publish it."""
@@ -157,6 +165,7 @@ class FittedByLasso(FittedByEM):
     def _publish_answer(self, problem: LassoProblem, rows: Rows, answer: Answer, fit: Any) -> None:
         evaluator, source, look = problem.evaluator(answer)
         keeps = self.gate_form == "reference" or np.ndim(answer.alpha_gate) or np.ndim(answer.alpha_expert)
+        keeps = keeps or any(own.named_experts for own in check_constraints(self.constraints, self.n_experts))
         triple = answer.solved.outcome.triple
         order = np.arange(self.n_experts) if keeps else canonical_order(evaluator.mixture, triple.params)
         params = evaluator.mixture.permute(answer.params, order)
@@ -190,6 +199,7 @@ def check_lasso_settings(estimator: Any) -> None:
     integer("n_init", estimator.n_init, 1)
     integer("n_alphas", estimator.n_alphas, 1)
     integer("max_iter", estimator.max_iter, 2)
+    check_constraints(estimator.constraints, estimator.n_experts)
     for name, allowed in (
         ("criterion", ("bic", "ebic", "aic", "cv", "slope")),
         ("gate_form", ("symmetric", "reference")),

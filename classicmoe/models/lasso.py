@@ -44,6 +44,10 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         collapsing expert does not escape its penalty (Gaussian experts).
     gate_form : {"symmetric", "reference"}, default="symmetric"
         Whether all K rows of the gate are penalised, which treats all experts alike, or the last one is zero.
+    constraints : list of constraints, optional
+        Linear constraints on coefficients in the user's units, such as ``[Sign("price", "-"), Sum(["a", "b"],
+        equals=1.0)]``; see :mod:`classicmoe.penalties.constraints`. With constraints that name experts these keep their
+        order. Needs cvxpy: ``pip install "classicmoe[constraints]"``.
     criterion : {"bic", "ebic", "aic", "cv", "slope"}, default="bic"
         What chooses along the path.
     n_alphas : int, default=30
@@ -116,6 +120,7 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         expert_weights: Array | None = None,
         parametrisation: Literal["sigma", "scaled"] = "sigma",
         gate_form: Literal["symmetric", "reference"] = "symmetric",
+        constraints: Any = None,
         criterion: Criterion = "bic",
         n_alphas: int = 30,
         alpha_min_ratio: float | None = None,
@@ -142,6 +147,7 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         self.expert_weights = expert_weights
         self.parametrisation = parametrisation
         self.gate_form = gate_form
+        self.constraints = constraints
         self.criterion = criterion
         self.n_alphas = n_alphas
         self.alpha_min_ratio = alpha_min_ratio

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from classicmoe.contracts import Array
+from classicmoe.contracts import Array, Design, Response
 from classicmoe.em.mixture import Mixture
 from classicmoe.em.working_set import Columns, MakeMixture
 from classicmoe.exceptions import ConfigurationError
+from classicmoe.experts.constrained import ConstrainedExpert
 from classicmoe.experts.penalised import PenalisedExpert
 from classicmoe.experts.penalised_classes import PenalisedClasses
+from classicmoe.gates.constrained import ConstrainedGate
 from classicmoe.gates.penalised import PenalisedGate
 from classicmoe.gates.softmax import SoftmaxGate
-from classicmoe.penalties import PENALTIES, Penalty
+from classicmoe.penalties import PENALTIES, Constraint, Limits, Penalty, need_cvxpy, resolve
 
 CONCAVE = ("mcp", "scad")
+STRONG = 1e50  # a penalty beyond which nothing is meant to come in
 
 
 class Terms(NamedTuple):
@@ -31,6 +35,7 @@ class Terms(NamedTuple):
     form: Any
     unit: float = 1.0
     weight: float = 1.0  # of all rows: concave penalties bend as much as a likelihood of so many rows
+    limits: tuple[Limits | None, Limits | None] = (None, None)  # of gate and experts, on all columns
 
     def on_gate(self, alpha: Any) -> Penalty:
         """Return the gate's penalty on all columns."""
@@ -50,20 +55,84 @@ class Terms(NamedTuple):
 
     def make(self, alpha_gate: Any, alpha_expert: Any) -> MakeMixture:
         """Return what gives the penalised mixture on some columns, or on all."""
-        gate, experts = self.on_gate(alpha_gate), self.on_experts(alpha_expert)
+        gate = freed(self.on_gate(alpha_gate), alpha_gate, self.limits[0])
+        experts = freed(self.on_experts(alpha_expert), alpha_expert, self.limits[1])
         ridge = 0.0 if np.any(alpha_gate) else SoftmaxGate().ridge
 
         def on(columns: Columns | None) -> Mixture:
-            own = (gate, experts) if columns is None else (gate.restricted(columns[0]), experts.restricted(columns[1]))
-            return Mixture(PenalisedGate(own[0], self.form, ridge=ridge), self.penalised(own[1]))
+            own, limits = (gate, experts), self.limits
+            if columns is not None:
+                own = (gate.restricted(columns[0]), experts.restricted(columns[1]))
+                limits = (_restricted(limits[0], columns[0]), _restricted(limits[1], columns[1]))
+            return Mixture(self.gated(own[0], ridge, limits[0]), self.penalised(own[1], limits[1]))
 
         return on
 
-    def penalised(self, penalty: Penalty) -> Any:
-        """Return the experts with a penalty."""
+    def gated(self, penalty: Penalty, ridge: float, limits: Limits | None = None) -> PenalisedGate:
+        """Return the gate with a penalty and constraints."""
+        if limits is not None:
+            return ConstrainedGate(penalty, limits, self.form, ridge=ridge)
+        return PenalisedGate(penalty, self.form, ridge=ridge)
+
+    def penalised(self, penalty: Penalty, limits: Limits | None = None) -> Any:
+        """Return the experts with a penalty and constraints."""
+        if limits is not None:
+            return ConstrainedExpert(self.base, penalty, limits, self.parametrisation)
         if getattr(self.base, "classifies", False):
             return PenalisedClasses(self.base, penalty)
         return PenalisedExpert(self.base, penalty, self.parametrisation)
+
+
+def _restricted(limits: Limits | None, columns: Any) -> Limits | None:
+    """Return the constraints that see no other columns; None if there are none."""
+    own = None if limits is None else limits.restricted(columns)
+    return own if own is not None and len(own.bound) else None
+
+
+def freed(penalty: Penalty, alpha: Any, limits: Limits | None) -> Penalty:
+    """Return a penalty that lets nothing in but what constraints demand: columns that cannot be zero are free."""
+    if limits is None or limits.allows_zero or np.max(alpha) < STRONG:
+        return penalty
+    weights = np.ones(limits.rows.shape[2] - 1) if penalty.weights is None else np.array(penalty.weights, dtype=float)
+    weights[..., limits.required] = 0.0
+    return penalty._with(weights=weights)
+
+
+def constrained(
+    terms: Terms,
+    constraints: Sequence[Constraint],
+    names: tuple[Sequence[str], Sequence[str]],
+    designs: tuple[Design, Design],
+    response: Response,
+    n_experts: int,
+) -> Terms:
+    """Return the terms with constraints on the coefficients of scaled columns.
+
+    Raises
+    ------
+    ConfigurationError
+        cvxpy is not installed, constraints go with the penalty or the family in no way, or contradict each other.
+    ColumnError
+        A column that is not there.
+    """
+    need_cvxpy()
+    if terms.kind == "group":
+        raise ConfigurationError('constraints go with penalties on single slopes, not with penalty="group".')
+    if getattr(terms.base, "classifies", False) and any(own.side == "expert" for own in constraints):
+        raise ConfigurationError('constraints on experts for classes are not available; side="gate" is.')
+    sides = []
+    for side, penalty, own_names, design in zip(
+        ("gate", "expert"), (terms.on_gate(1.0), terms.on_experts(1.0)), names, designs, strict=True
+    ):
+        held = np.isinf(penalty.majoriser(np.zeros((n_experts, design.width))).threshold)
+        reference = side == "gate" and terms.form == "reference"
+        held[-1] |= reference
+        experts = range(n_experts - reference)
+        unit = (0.0, 1.0) if side == "gate" else (float(response.center[0]), float(response.scale[0]))
+        symmetric = side == "gate" and not reference
+        found = resolve(constraints, side, own_names, experts, design, held, unit, symmetric)  # type: ignore[arg-type]
+        sides.append(found if len(found.bound) else None)
+    return terms._replace(limits=(sides[0] if n_experts > 1 else None, sides[1]))
 
 
 def least_alpha(penalty_at_one: Penalty, gradient: Array) -> float:

@@ -3,8 +3,12 @@
 A penalty holds hyperparameters only; the engine sees its majoriser, and all of them are maximised by the same kernels.
 """
 
+from classicmoe.penalties._constraint import Constraint
 from classicmoe.penalties._level import relevel
+from classicmoe.penalties._limits import Limits
 from classicmoe.penalties._penalty import Majoriser, Penalty, maximise, prox, violation
+from classicmoe.penalties._resolve import check_constraints, resolve
+from classicmoe.penalties.constraints import Bounds, Increasing, Linear, Ordered, Sign, Sum, need_cvxpy
 from classicmoe.penalties.elastic_net import ElasticNet
 from classicmoe.penalties.group import Group
 from classicmoe.penalties.l1 import L1
@@ -18,12 +22,23 @@ __all__ = [
     "MCP",
     "PENALTIES",
     "SCAD",
+    "Bounds",
+    "Constraint",
     "ElasticNet",
     "Group",
+    "Increasing",
+    "Limits",
+    "Linear",
     "Majoriser",
+    "Ordered",
     "Penalty",
+    "Sign",
+    "Sum",
+    "check_constraints",
     "maximise",
+    "need_cvxpy",
     "prox",
     "relevel",
+    "resolve",
     "violation",
 ]
