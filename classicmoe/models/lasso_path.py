@@ -26,6 +26,7 @@ from classicmoe.models.lasso_terms import Terms, geometric, least_alpha
 
 OPTIMAL = 5e-7  # of the weaker penalty: how far off the conditions of optimality may be,
 ROUGHLY = 2e-3  # and how far while solutions are compared
+ROUGH_PASSES, START_PASSES = 300, 500  # limits of climbs that are only compared
 NULL_STARTS = 5
 NULL = Control(tol=1e-6, max_iter=200)  # it only says where the grid begins
 PROHIBITIVE = 1e100  # a penalty that lets nothing in
@@ -101,11 +102,11 @@ class LassoProblem:
         positive = [float(a) for own in alphas for a in own if a > 0.0]
         return min(positive, default=1.0)
 
-    def control(self, share: float, alpha_gate: Any, alpha_expert: Any) -> Control:
+    def control(self, share: float, alpha_gate: Any, alpha_expert: Any, most: int = 10**9) -> Control:
         """Return when a climb ends: where the conditions of optimality hold up to a share of the weaker penalty."""
         some = np.any(alpha_gate) or np.any(alpha_expert)
         flat = share * self.weakest(alpha_gate, alpha_expert) / self.weight if some else UNPENALISED
-        return Control(max_iter=self.asked.max_iter, flat=flat, by_gain=False)
+        return Control(max_iter=min(self.asked.max_iter, most), flat=flat, by_gain=False)
 
     def path(
         self,
@@ -116,8 +117,8 @@ class LassoProblem:
         """Return an empty path over a grid of penalties (of gate, of experts), strongest first."""
         makes = [self.terms.make(*alphas) for alphas in grid]
         exact = [control or self.control(OPTIMAL, *alphas) for alphas in grid]
-        rough = [control or self.control(ROUGHLY, *alphas) for alphas in grid]
-        starts = control or Control(self.asked.tol, self.asked.max_iter)
+        rough = [control or self.control(ROUGHLY, *alphas, ROUGH_PASSES) for alphas in grid]
+        starts = control or Control(self.asked.tol, min(self.asked.max_iter, START_PASSES))
         search = Search(
             self.asked.n_experts, self.asked.seeds, exact, rough, starts, self.asked.n_workers, self.asked.report
         )

@@ -180,6 +180,9 @@ class LassoSearch:
     def _best_of(path: Path, columns: Columns) -> Fit:
         """Run starts on some columns and keep the best solution on all of them."""
         fit = path.starts(0, columns, path.search.seeds)
-        for run in distinct(fit):
-            path.follow(0, path.extended(0, columns, run))
+        solutions = [path.extended(0, columns, run) for run in distinct(fit)]
+        for solved in solutions:
+            path.follow(0, solved)
+        if not path.points:  # every one collapsed, and the verdict will say so
+            path.points[0] = Point(0, max(solutions, key=lambda solved: solved.objective), 0, 0.0)
         return fit

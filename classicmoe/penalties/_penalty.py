@@ -115,7 +115,8 @@ def soft(values: Array, threshold: Array | float) -> Array:
 def shrunk(values: Array, threshold: Array) -> Array:
     r"""Return :math:`v_{\cdot j}\max(1 - t_j / \lVert v_{\cdot j}\rVert, 0)` for the columns of (L, p) values."""
     length = np.sqrt(np.square(values).sum(axis=0))
-    return np.asarray(values * np.maximum(1.0 - threshold / np.maximum(length, 1e-300), 0.0))
+    kept = np.maximum(length - threshold, 0.0) / np.where(length > 0.0, length, 1.0)
+    return np.asarray(values * kept)
 
 
 def violation(majoriser: Majoriser, gradient: Array, coef: Array) -> Array:

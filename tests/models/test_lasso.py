@@ -1,0 +1,235 @@
+"""Lasso mixtures of experts: conditions of optimality, limits, agreement with scikit-learn, invariances."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.special import logsumexp, softmax
+from scipy.stats import norm
+from sklearn.base import clone
+from sklearn.linear_model import Lasso
+
+from classicmoe import LassoMoERegressor, MoERegressor
+from classicmoe.exceptions import ConfigurationError
+from classicmoe.experts import GaussianExpert
+
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::classicmoe.exceptions.NotReplicatedWarning"),
+    pytest.mark.filterwarnings("ignore::classicmoe.exceptions.SuspectSolutionWarning"),
+]
+
+
+def regimes(n=200, p=8, seed=0):
+    """Two regimes told apart by the first column, three columns for each of two experts, the others noise."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p))
+    upper = rng.random(n) < 1.0 / (1.0 + np.exp(-2.0 * X[:, 0]))
+    y = np.where(upper, 1.0 + 1.5 * X[:, 1] - X[:, 2], -1.0 - 1.5 * X[:, 1] + X[:, 3]) + 0.5 * rng.normal(size=n)
+    return X, y
+
+
+def quick(alpha_gate=None, alpha_expert=None, **more):
+    return LassoMoERegressor(2, alpha_gate, alpha_expert, **({"n_init": 3, "random_state": 0} | more))
+
+
+def penalised_likelihood(m, X, y):
+    """Return the objective from the published coefficients, with nothing of the package."""
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    slopes = m.expert_coef_ * X.std(axis=0)
+    gate = softmax(X @ m.gate_coef_.T + m.gate_intercept_, axis=1)
+    density = norm.logpdf(y[:, None], X @ m.expert_coef_.T + m.expert_intercept_, m.expert_scale_)
+    norms = np.abs(m.gate_coef_ * X.std(axis=0)).sum(), np.abs(slopes).sum()
+    assert Z.shape == X.shape
+    fit = logsumexp(np.log(gate) + density, axis=1).sum()
+    return fit, fit - m.alpha_gate_ * norms[0] - m.alpha_expert_ * norms[1]
+
+
+def violation(m, X, y):
+    """Return the worst violation of the conditions of optimality over all columns, from first principles."""
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    gate = softmax(X @ m.gate_coef_.T + m.gate_intercept_, axis=1)
+    mean = X @ m.expert_coef_.T + m.expert_intercept_
+    joint = np.log(gate) + norm.logpdf(y[:, None], mean, m.expert_scale_)
+    resp = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+    by_gate = (resp - gate).T @ Z
+    by_expert = (resp * (y[:, None] - mean) / m.expert_scale_**2).T @ Z
+    worst = [np.abs((resp - gate).sum(axis=0)).max()]
+    for slope, gradient, alpha in ((m.gate_coef_, by_gate, m.alpha_gate_), (m.expert_coef_, by_expert, m.alpha_expert_)):
+        off = np.where(slope != 0.0, np.abs(gradient - alpha * np.sign(slope)), np.maximum(np.abs(gradient) - alpha, 0.0))
+        worst.append(off.max())
+    return max(worst)
+
+
+@pytest.mark.parametrize(("p", "alpha"), [(8, 50.0), (300, 60.0)])
+def test_conditions_of_optimality_hold_for_all_columns(p, alpha):
+    X, y = regimes(400, p)
+    m = quick(20.0, alpha).fit(X, y)
+    assert violation(m, X, y) < 1e-6 * 20.0
+    assert m.optimality_ < 1e-6 * 20.0
+    fit, objective = penalised_likelihood(m, X, y)
+    assert m.log_likelihood_ == pytest.approx(fit, rel=1e-10)
+    assert m.objective_ == pytest.approx(objective, rel=1e-10)
+    assert (np.diff(m.objective_path_) >= -1e-10 * abs(m.objective_)).all()
+    assert 0 < m.support_["expert"].sum() < m.support_["expert"].size
+    assert (np.sort(m.gate_coef_, axis=0)[0] == 0.0).all()  # the lower of two is zero
+
+
+def test_without_penalty_it_is_the_unpenalised_fit():
+    X, y = regimes(200, 4)
+    free = MoERegressor(2, n_init=3, random_state=0).fit(X, y)
+    assert quick(0.0, 0.0).fit(X, y).log_likelihood_ == pytest.approx(free.log_likelihood_, rel=1e-8)
+
+
+def test_strong_penalties_leave_intercepts_only():
+    X, y = regimes(100, 5)
+    m = quick(1e4, 1e4).fit(X, y)
+    assert not m.support_["gate"].any() and not m.support_["expert"].any()
+
+
+def test_one_expert_is_the_lasso():
+    X, y = regimes(100, 150)
+    alpha = 30.0
+    m = LassoMoERegressor(1, 0.0, alpha).fit(X, y)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    lasso = Lasso(alpha * m.expert_scale_[0] ** 2 / len(y), tol=1e-12, max_iter=100_000).fit(Z, y)
+    np.testing.assert_allclose(m.expert_coef_[0] * X.std(axis=0), lasso.coef_, atol=1e-6)
+    assert np.array_equal(m.expert_coef_[0] != 0.0, lasso.coef_ != 0.0)
+    assert m.expert_scale_[0] == pytest.approx(np.sqrt(np.mean((y - lasso.predict(Z)) ** 2)), rel=1e-6)
+
+
+def test_path_of_one_expert_begins_where_a_column_enters():
+    X, y = regimes(100, 20)
+    m = LassoMoERegressor(1, n_alphas=8).fit(X, y)
+    path = m.path_
+    assert path.n_slopes[0] == 0 and (np.diff(path.alpha_expert) < 0).all()
+    assert (np.diff(path.objective) > -1e-8).all()
+    assert path.chosen == np.argmin(path.criteria["bic"])
+
+
+def test_path_finds_columns_and_says_how_good_it_is():
+    X, y = regimes(300, 40)
+    m = quick(n_alphas=10, n_init=5, criterion="ebic").fit(X, y)
+    table = m.path_.table()
+    assert (table["optimality"][table["n_slopes"] > 0] < 1e-6).all()
+    assert table["chosen"].sum() == 1
+    found = [set(np.flatnonzero(row)) for row in m.support_["expert"]]
+    assert {1, 3} <= found[0] and {1, 2} <= found[1]  # ordered by their means
+    assert m.support_["gate"][:, 0].any()
+    assert m.n_parameters_ == m.path_.degrees_of_freedom[m.path_.chosen]
+
+
+def test_sparse_tables_give_the_same():
+    X, y = regimes(150, 30)
+    X[np.abs(X) < 0.7] = 0.0
+    dense = quick(8.0, 15.0).fit(X, y)
+    thin = quick(8.0, 15.0).fit(sparse.csr_array(X), y)
+    np.testing.assert_allclose(thin.expert_coef_, dense.expert_coef_, atol=1e-6)
+    np.testing.assert_allclose(thin.predict(sparse.csr_array(X)), dense.predict(X), atol=1e-6)
+
+
+def test_copies_of_rows_are_weights():
+    X, y = regimes(80, 5)
+    weight = np.random.default_rng(1).integers(1, 4, 80)
+    by_weight = quick(8.0, 15.0).fit(X, y, weight)
+    by_copies = quick(8.0, 15.0).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+    np.testing.assert_allclose(by_weight.expert_coef_, by_copies.expert_coef_, atol=1e-7)
+    np.testing.assert_allclose(by_weight.gate_coef_, by_copies.gate_coef_, atol=1e-7)
+
+
+def test_columns_in_another_order():
+    X, y = regimes(120, 10)
+    order = np.random.default_rng(2).permutation(10)
+    a, b = quick(8.0, 15.0).fit(X, y), quick(8.0, 15.0).fit(X[:, order], y)
+    assert b.objective_ == pytest.approx(a.objective_, rel=1e-9)
+    np.testing.assert_allclose(b.expert_coef_, a.expert_coef_[:, order], atol=1e-5)
+
+
+def test_scaled_slopes_do_not_know_the_unit_of_y():
+    X, y = regimes(150, 6)
+    a = quick(6.0, 6.0, parametrisation="scaled").fit(X, y)
+    b = quick(6.0, 6.0, parametrisation="scaled").fit(X, 1000.0 * y)
+    np.testing.assert_allclose(b.expert_coef_, 1000.0 * a.expert_coef_, rtol=1e-5, atol=1e-3)
+    assert b.objective_ == pytest.approx(a.objective_ - len(y) * np.log(1000.0), rel=1e-9)
+    c = quick(6.0, 6.0).fit(X, y)
+    d = quick(6.0, 6.0 / 1000.0).fit(X, 1000.0 * y)
+    np.testing.assert_allclose(d.expert_coef_, 1000.0 * c.expert_coef_, rtol=1e-5, atol=1e-3)
+
+
+def test_scaled_solution_is_stationary_in_the_scale():
+    X, y = regimes(150, 6)
+    m = quick(6.0, 10.0, parametrisation="scaled", expert=GaussianExpert()).fit(X, y)
+    slopes = np.abs(m.expert_coef_ * X.std(axis=0)).sum(axis=1)
+
+    def objective(scale):
+        other = clone(m)
+        vars(other).update(vars(m))
+        other.expert_scale_ = scale
+        fit, _ = penalised_likelihood(other, X, y)
+        return fit - m.alpha_expert_ * (slopes / scale).sum()
+
+    step = 1e-5 * m.expert_scale_
+    for k in range(2):
+        move = np.where(np.arange(2) == k, step, 0.0)
+        assert abs(objective(m.expert_scale_ + move) - objective(m.expert_scale_ - move)) / (2e-5) < 1e-2
+
+
+@pytest.mark.parametrize(
+    "more", [{"penalty": "group"}, {"penalty": "mcp"}, {"penalty": "scad"}, {"l1_ratio": 0.5}], ids=lambda m: str(m)
+)
+def test_other_penalties(more):
+    X, y = regimes(150, 12)
+    m = quick(6.0, 12.0, **more).fit(X, y)
+    assert m.optimality_ < 1e-5
+    assert (np.diff(m.objective_path_) >= -1e-10 * abs(m.objective_)).all()
+    assert 0 < m.support_["expert"].sum() < m.support_["expert"].size
+    if more == {"penalty": "group"}:
+        assert (m.support_["expert"].all(axis=0) | ~m.support_["expert"].any(axis=0)).all()
+
+
+def test_weights_free_and_forbid_columns():
+    X, y = regimes(150, 6)
+    weights = np.array([1.0, 1.0, 0.0, 1.0, np.inf, 1.0])
+    m = quick(6.0, 40.0, expert_weights=weights).fit(X, y)
+    assert m.support_["expert"][:, 2].all() and not m.support_["expert"][:, 4].any()
+
+
+def test_counts():
+    X, _ = regimes(300, 30)
+    rng = np.random.default_rng(3)
+    upper = rng.random(300) < 1.0 / (1.0 + np.exp(-2.0 * X[:, 0]))
+    y = rng.poisson(np.exp(np.where(upper, 1.5 + 0.5 * X[:, 1], -0.5 - 0.5 * X[:, 2])))
+    m = quick(6.0, 15.0, expert="poisson").fit(X, y)
+    assert m.converged_ and m.optimality_ < 1e-5
+    assert (np.diff(m.objective_path_) >= -1e-10 * abs(m.objective_)).all()
+
+
+def test_a_column_of_zeros_and_a_column_twice():
+    X, y = regimes(120, 6)
+    X = np.column_stack([X, np.zeros(120), X[:, 1]])
+    with pytest.warns(UserWarning, match="x6"):
+        m = quick(8.0, 15.0).fit(X, y)
+    assert not m.expert_coef_[:, 6].any()
+    assert m.optimality_ < 1e-5
+
+
+def test_reference_form_knows_its_last_expert():
+    X, y = regimes(150, 6)
+    m = quick(6.0, 12.0, gate_form="reference").fit(X, y)
+    assert not m.gate_coef_[-1].any() and m.gate_intercept_[-1] == 0.0
+
+
+def test_a_collapse_is_told():
+    X, y = regimes(60, 200)
+    with pytest.warns(UserWarning, match="collapsed"):
+        m = quick(1.0, 1.0).fit(X, y)
+    assert m.verdict_.level == "DEGENERATE" and np.isfinite(m.expert_coef_).all()
+
+
+def test_penalties_are_checked():
+    X, y = regimes(60, 4)
+    with pytest.raises(ConfigurationError, match="alpha_expert"):
+        quick(1.0, -1.0).fit(X, y)
+    with pytest.raises(ConfigurationError, match="n_experts=2"):
+        quick(1.0, [1.0, 2.0, 3.0]).fit(X, y)
+    with pytest.raises(ConfigurationError, match="criterion"):
+        quick(criterion="best").fit(X, y)
