@@ -10,20 +10,22 @@ from classicmoe.em.evaluate import Evaluator, raw_design
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.source import ArraySource
 from classicmoe.em.threads import count_workers, one_native_thread
-from classicmoe.exceptions import ConfigurationError
+from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.experts import EXPERTS
 from classicmoe.models._fitted_by_em import FittedByEM
 from classicmoe.models.beside import Beside
 from classicmoe.models.fitting import Result, canonical_order
 from classicmoe.models.lasso_choice import criteria_of
+from classicmoe.models.lasso_cv import held_out
 from classicmoe.models.lasso_path import Answer, Asked, LassoProblem
 from classicmoe.models.lasso_result import LassoPath
-from classicmoe.models.lasso_search import LassoSearch, Pilot
+from classicmoe.models.lasso_search import Found, LassoSearch, Pilot
 from classicmoe.models.lasso_terms import Terms, check_terms, constrained
 from classicmoe.models.publishing import publish_columns, publish_outcome, warn_about_outcome, warn_dropped
 from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import component, integer, seeds
 from classicmoe.penalties import check_constraints
+from classicmoe.slope import ddse
 
 Criterion = Literal["bic", "ebic", "aic", "cv", "slope"]
 
@@ -140,14 +142,39 @@ class FittedByLasso(FittedByEM):
         def criteria(answer: Answer) -> dict[str, float]:
             return criteria_of(answer, problem.weight, n_candidates)
 
+        # Held-out scores and slopes judge whole paths: within one, BIC compares.
+        compared = self.criterion if self.criterion in ("aic", "bic", "ebic") else "bic"
         found = []
         for ratio in self._ratios(search, pilot):
             grid, first = problem.grid(null, self.alpha_gate, self.alpha_expert, ratio, share, self.n_alphas)
-            found.append(search.along(grid, first, null, pilot, lambda answer: criteria(answer)[self.criterion]))
+            found.append(search.along(grid, first, null, pilot, lambda answer: criteria(answer)[compared]))
         best = min(found, key=lambda result: result.values[result.chosen])
-        tables = [LassoPath.of(problem, f.answers, list(map(criteria, f.answers)), f.chosen) for f in found]
-        answer = best.answers[best.chosen]
-        return tables[found.index(best)], tables, answer, best.fit
+        rows_of = {id(result): list(map(criteria, result.answers)) for result in found}
+        chosen = self._chosen(problem, rows, best, rows_of[id(best)], n_candidates)
+        places = [chosen if result is best else result.chosen for result in found]
+        tables = [LassoPath.of(problem, f.answers, rows_of[id(f)], at) for f, at in zip(found, places, strict=True)]
+        return tables[found.index(best)], tables, best.answers[chosen], best.fits[chosen]
+
+    def _chosen(
+        self, problem: LassoProblem, rows: Rows, found: Found, table: list[dict[str, float]], n_candidates: int
+    ) -> int:
+        """Return which solution of a path the criterion takes; held-out scores join the table."""
+        if self.criterion == "slope":
+            degrees, fits = [a.degrees for a in found.answers], [-a.log_likelihood for a in found.answers]
+            try:
+                return int(ddse(degrees, fits).selected)
+            except TooFewModelsError as error:
+                raise TooFewModelsError(
+                    f"The slope heuristic needs at least 10 points of the path, and it has {len(degrees)}: raise "
+                    f"n_alphas={self.n_alphas}, or use another criterion."
+                ) from error
+        if self.criterion != "cv":
+            return found.chosen
+        alphas = [(answer.alpha_gate, answer.alpha_expert) for answer in found.answers]
+        scores, errors = held_out(problem, rows.reader.views(), alphas, self.cv, n_candidates)
+        for row, score, error in zip(table, scores, errors, strict=True):
+            row |= {"cv": -float(score), "cv_se": float(error)}
+        return int(np.nanargmax(scores))
 
     def _ratios(self, search: LassoSearch, pilot: Pilot | None) -> tuple[float, ...]:
         """Return the ratios of the gate's to the experts' penalty that are tried."""

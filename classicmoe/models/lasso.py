@@ -50,6 +50,8 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         order. Needs cvxpy: ``pip install "classicmoe[constraints]"``.
     criterion : {"bic", "ebic", "aic", "cv", "slope"}, default="bic"
         What chooses along the path.
+    cv : int, splitter or iterable, default=5
+        Folds of ``criterion="cv"``, the held-out mean log p(y | x).
     n_alphas : int, default=30
         Points of the path.
     alpha_min_ratio : float, optional
@@ -122,6 +124,7 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         gate_form: Literal["symmetric", "reference"] = "symmetric",
         constraints: Any = None,
         criterion: Criterion = "bic",
+        cv: Any = 5,
         n_alphas: int = 30,
         alpha_min_ratio: float | None = None,
         gate_ratio: Any = None,
@@ -149,6 +152,7 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         self.gate_form = gate_form
         self.constraints = constraints
         self.criterion = criterion
+        self.cv = cv
         self.n_alphas = n_alphas
         self.alpha_min_ratio = alpha_min_ratio
         self.gate_ratio = gate_ratio

@@ -109,8 +109,8 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
     gate_weights, expert_weights : array of shape (p,) or (K, p), default=None
         Multipliers of the penalty per column (adaptive Lasso), the same for all classes: 0 leaves slopes free, infinity
         keeps them at zero.
-    l1_ratio, gate_form, criterion, n_alphas, alpha_min_ratio, gate_ratio, standardize, gate_features, expert_features,\
- n_init, tol, max_iter, weight_type, unseen, random_state, n_jobs, verbose
+    l1_ratio, gate_form, criterion, cv, n_alphas, alpha_min_ratio, gate_ratio, standardize, gate_features,\
+ expert_features, n_init, tol, max_iter, weight_type, unseen, random_state, n_jobs, verbose
         As in :class:`LassoMoERegressor`.
 
     Attributes
@@ -172,6 +172,7 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         expert_weights: Array | None = None,
         gate_form: Literal["symmetric", "reference"] = "symmetric",
         criterion: Criterion = "bic",
+        cv: Any = 5,
         n_alphas: int = 30,
         alpha_min_ratio: float | None = None,
         gate_ratio: Any = None,
@@ -198,6 +199,7 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         self.expert_weights = expert_weights
         self.gate_form = gate_form
         self.criterion = criterion
+        self.cv = cv
         self.n_alphas = n_alphas
         self.alpha_min_ratio = alpha_min_ratio
         self.gate_ratio = gate_ratio

@@ -85,7 +85,7 @@ class LassoProblem:
             expert_weights=weights[1],
             weight=float(moments.weight),
         )
-        self.asked = asked
+        self.asked, self.terms_asked = asked, terms
         self.wide = WideProblem(source, designs[0], designs[1], moments, terms.base, asked.n_workers)
         self.weight = float(moments.weight)
         self.shift = -float(np.sum(moments.response_weight * np.log(moments.response.scale)))

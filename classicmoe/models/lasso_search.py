@@ -39,12 +39,16 @@ class Pilot(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Solutions of a path with their values of a criterion, which one it takes, and the starts that led there."""
+    """Solutions of a path, their values of a criterion (smaller is better), and the starts that led to each."""
 
     answers: list[Answer]
     values: list[float]
-    chosen: int
-    fit: Fit | None
+    fits: list[Fit | None]
+
+    @property
+    def chosen(self) -> int:
+        """Which solution the criterion takes."""
+        return int(np.argmin(self.values))
 
 
 class LassoSearch:
@@ -127,9 +131,8 @@ class LassoSearch:
         path.polish()
         points = [path.points[i] for i in sorted(path.points)]
         answers = [self.problem.answer(grid[point.index], point.solved, point.seconds) for point in points]
-        values = [criterion(answer) for answer in answers]
-        chosen = int(np.argmin(values))
-        return Found(answers, values, chosen, self._starts(path, points[chosen], pilot, branches))
+        fits = [self._starts(path, point, pilot, branches) for point in points]
+        return Found(answers, [criterion(answer) for answer in answers], fits)
 
     def _enter(self, path: Path, grid: list[tuple[Any, Any]], pilot: Pilot) -> list[set[int]]:
         """Follow the pilot's solutions both ways from penalties just above noise; return the branches of each."""

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.linear_model import Lasso
 
 from classicmoe import LassoMoERegressor, MoERegressor
-from classicmoe.exceptions import ConfigurationError
+from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.experts import GaussianExpert
 
 
@@ -233,3 +233,17 @@ def test_penalties_are_checked():
         quick(1.0, [1.0, 2.0, 3.0]).fit(X, y)
     with pytest.raises(ConfigurationError, match="criterion"):
         quick(criterion="best").fit(X, y)
+
+
+def test_held_out_scores_choose():
+    X, y = regimes(150, 5)
+    m = quick(n_alphas=6, criterion="cv", cv=3, n_init=2).fit(X, y)
+    scores = m.path_.criteria["cv"]
+    assert m.path_.chosen == np.nanargmin(scores) and np.isfinite(scores[m.path_.chosen])
+    assert scores[m.path_.chosen] < -norm.logpdf(y, y.mean(), y.std()).mean()
+
+
+def test_slopes_need_a_path():
+    X, y = regimes(150, 5)
+    with pytest.raises(TooFewModelsError, match="n_alphas=4"):
+        quick(n_alphas=4, criterion="slope", n_init=2).fit(X, y)

@@ -1,0 +1,75 @@
+"""Held-out log-likelihoods along a path of Lasso solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import check_cv
+
+from classicmoe.contracts import Array
+from classicmoe.em.evaluate import Evaluator
+from classicmoe.em.source import ArraySource
+from classicmoe.em.wide import narrowed
+from classicmoe.em.working_set import Solved
+from classicmoe.models.lasso_choice import criteria_of
+from classicmoe.models.lasso_path import LassoProblem
+from classicmoe.models.lasso_search import LassoSearch
+
+
+def held_out(
+    problem: LassoProblem, views: Any, grid: Sequence[tuple[Any, Any]], cv: Any, n_candidates: int
+) -> tuple[Array, Array]:
+    """Return the mean held-out log p(y | x) at every point of a grid and its standard error over folds, (T,) each.
+
+    Every fold searches a path of its own from its own starts; penalties go with the weight of the fold's rows. NaN
+    where a fold's path does not reach.
+    """
+    source = problem.wide.source
+    labels = source.y[:, 0] if getattr(problem.terms.base, "classifies", False) else None
+    folds = check_cv(cv, labels, classifier=labels is not None).split(np.zeros((source.n_rows, 1)), labels)
+    scores = np.array([_fold(problem, views, grid, train, test, n_candidates) for train, test in folds])
+    return scores.mean(axis=0), scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
+
+
+def _fold(
+    problem: LassoProblem,
+    views: Any,
+    grid: Sequence[tuple[Any, Any]],
+    train: Array,
+    test: Array,
+    n_candidates: int,
+) -> Array:
+    """Return the mean log p(y | x) of the rows of a fold at every point of the grid, (T,)."""
+    own = type(problem)(_rows(problem.wide.source, train), *views, problem.terms_asked, problem.asked)
+    share = own.weight / problem.weight
+    scaled = [(alpha_gate * share, alpha_expert * share) for alpha_gate, alpha_expert in grid]
+    search = LassoSearch(own)
+    pilot = search.pilot() if own.asked.n_experts > 1 else None
+    found = search.along(
+        scaled, 0, own.null(), pilot, lambda answer: criteria_of(answer, own.weight, n_candidates)["bic"]
+    )
+    out = np.full(len(grid), np.nan)
+    place = {alphas: i for i, alphas in enumerate(scaled)}
+    rest = _rows(problem.wide.source, test)
+    for answer in found.answers:
+        at = place[answer.alpha_gate, answer.alpha_expert]
+        out[at] = _score(own, answer.solved, (answer.alpha_gate, answer.alpha_expert), rest)
+    return out
+
+
+def _score(problem: LassoProblem, solved: Solved, alphas: tuple[Any, Any], rest: ArraySource) -> float:
+    """Return the mean log p(y | x) of held-out rows in the user's units."""
+    source, (gate, expert) = narrowed(rest, problem.wide.designs, solved.columns)
+    response = problem.wide.moments.response
+    evaluator = Evaluator(problem.terms.make(*alphas)(solved.columns), solved.params, gate, expert, response)
+    weight = np.ones(rest.n_rows) if rest.weight is None else rest.weight
+    mean = float(weight @ evaluator.log_density(source) / weight.sum())
+    return mean + problem.shift / problem.weight
+
+
+def _rows(source: ArraySource, rows: Array) -> ArraySource:
+    """Return some of the rows."""
+    tables, y, weight, *beside = source.take(rows)
+    return ArraySource(tables, y, weight, source.chunk_rows, *beside)
