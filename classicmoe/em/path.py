@@ -96,9 +96,8 @@ class Path:
         params = recolumned(make(used), params, used, columns)
         rough = self.search.rough[index]
         control = self.search.exact[index] if exact else rough
-        return self.problem.solve(
-            make, columns, params, control, rough.flat, self.most_degrees
-        ), time.perf_counter() - began
+        solved = self.problem.solve(make, columns, params, control, rough.flat, self.most_degrees)
+        return solved, time.perf_counter() - began
 
     def starts(self, index: int, columns: Columns, seeds: list[np.random.SeedSequence]) -> Fit:
         """Run many starts at a point of the grid, on a working set."""
@@ -123,11 +122,6 @@ class Path:
         assert run.triple is not None
         rough = self.search.rough[index]
         return self.problem.solve(self.make_at(index), columns, run.triple.params, rough, rough.flat, self.most_degrees)
-
-    def anchored(self, index: int, columns: Columns) -> tuple[Fit, list[Solved]]:
-        """Return the starts at a point of the grid and the solutions that the best distinct ones lead to."""
-        fit = self.starts(index, columns, self.search.seeds)
-        return fit, [self.extended(index, columns, run) for run in distinct(fit)]
 
     def null(self, seeds: list[np.random.SeedSequence]) -> Solved:
         """Return the solution without columns at the strongest penalty."""
