@@ -1,109 +1,27 @@
-r"""The maximum of a quadratic minus a weighted l1 norm subject to linear constraints.
+r"""Steps and conditions of optimality within linear constraints.
 
-With variables scaled such that H has ones on its diagonal the conditions of optimality of
-
-.. math::
-
-    \max_x\; h^\top x - \tfrac12 x^\top H x - \sum_j t_j |x_j| \quad\text{subject to}\quad A x \le b
-
-are equations, with multipliers :math:`\lambda` and the soft threshold S:
+The step of a penalised gate or of penalised experts goes to the maximum of
 
 .. math::
 
-    x = S(x + h - Hx - A^\top\lambda,\, t), \qquad \lambda = (\lambda - (b - Ax))_+ .
+    g^\top (c - b) - \tfrac12 (c - b)^\top H (c - b) - \sum_{lj} t_{lj} |c_{lj}| - \tfrac12 \sum_{lj} \rho_{lj} c_{lj}^2
+    \quad\text{subject to}\quad \langle A_r, c \rangle \le b_r .
 
-Their right-hand sides say which coefficients are zero and which limits are reached; given that, they are linear.
-Newton's method solves the linear system of one such pattern after the other. It begins with the pattern of the
-current coefficients, which near the end of a climb is the right one, and takes a conic solver's where it does not
-settle: the result is exact, with zeros that are zeros, either way, and depends on nothing but the arguments.
-
-Source: Qi & Sun (1993) for Newton's method on equations with kinks.
+Lines that no constraint couples are maximised one by one, those that no constraint sees by coordinate descent.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
 
 from classicmoe.contracts import Array
-from classicmoe.penalties._limits import AT, Limits, coupled
-from classicmoe.penalties._penalty import Majoriser, maximise, soft, violation
-from classicmoe.penalties.constraints import conic
+from classicmoe.penalties._limits import Limits, coupled
+from classicmoe.penalties._penalty import Majoriser, maximise, violation
+from classicmoe.penalties._program import SOLVED, Program, unexplained
 
-SOLVED = 1e-11  # by which the equations may be off, of the size of their terms
-NEARLY = 1e-6  # and after the conic solver, where Newton's method does not settle on one of nearly equal patterns
-ROUNDS = 30  # patterns that are tried
 FLAT = 1e-12  # of the largest second derivative, below which a coefficient has none
 HELD = 1e50  # a threshold beyond which a coefficient is held at zero
-CAUTIOUS = 1e6  # times as large as before: a solution of a singular system
-
-
-class _Program(NamedTuple):
-    """What is maximised, in scaled variables (n,)."""
-
-    hessian: Array
-    slope: Array
-    threshold: Array
-    rows: Array
-    bound: Array
-    exact: NDArray[np.bool_]
-
-    def pulled(self, x: Array, multipliers: Array) -> Array:
-        """Return what the soft threshold is applied to."""
-        return np.asarray(x + self.slope - self.hessian @ x - multipliers @ self.rows)
-
-    def off(self, x: Array, multipliers: Array) -> float:
-        """Return by how much the conditions of optimality are violated."""
-        slack = self.bound - self.rows @ x
-        by_row = np.where(self.exact, slack, np.minimum(slack, multipliers))
-        by_x = x - soft(self.pulled(x, multipliers), self.threshold)
-        return float(np.abs(np.concatenate([by_x, by_row])).max(initial=0.0))
-
-    def solve(self, x: Array, multipliers: Array) -> tuple[Array, Array]:
-        """Return the solution of the linear equations of a point's pattern; nearest to the point, if there are many."""
-        pulled = self.pulled(x, multipliers)
-        inside = np.flatnonzero((self.threshold == 0.0) | (np.abs(pulled) > self.threshold))
-        active = np.flatnonzero(self.exact | (multipliers > self.bound - self.rows @ x))
-        n = len(inside)
-        matrix = np.zeros((n + len(active), n + len(active)))
-        matrix[:n, :n] = self.hessian[np.ix_(inside, inside)]
-        matrix[n:, :n] = self.rows[np.ix_(active, inside)]
-        matrix[:n, n:] = matrix[n:, :n].T
-        right = self.slope - self.threshold * np.sign(pulled)
-        both = _solution(
-            matrix, np.append(right[inside], self.bound[active]), np.append(x[inside], multipliers[active])
-        )
-        new, lagrange = np.zeros_like(x), np.zeros_like(multipliers)
-        new[inside], lagrange[active] = both[:n], both[n:]
-        return new, lagrange
-
-    def settled(self, x: Array, multipliers: Array) -> tuple[Array, float]:
-        """Return the point at which Newton's method ends, and by how much the conditions are off there."""
-        enough = SOLVED * (1.0 + np.abs(x).max(initial=0.0) + np.abs(self.slope).max(initial=0.0))
-        best, least = x, np.inf
-        for _ in range(ROUNDS):
-            x, multipliers = self.solve(x, multipliers)
-            off = self.off(x, multipliers) / enough
-            if off < least:
-                best, least = x, off
-            if off < 1.0:
-                break
-        return best, least
-
-
-def _solution(matrix: Array, right: Array, near: Array) -> Array:
-    """Solve a symmetric system; of many solutions, or none, the best one nearest to a point."""
-    try:
-        out = np.linalg.solve(matrix, right)
-    except np.linalg.LinAlgError:
-        out = np.full_like(right, np.nan)
-    size = 1.0 + np.abs(near).max(initial=0.0) + np.abs(right).max(initial=0.0)
-    if np.abs(out).max(initial=0.0) < CAUTIOUS * size:
-        return out
-    return np.asarray(near + np.linalg.lstsq(matrix, right - matrix @ near, rcond=1e-11)[0])
 
 
 def maximise_within(
@@ -173,7 +91,7 @@ def _together(
     own = rows[:, free] * scale
     length = np.linalg.norm(own, axis=1)
     some = length > 0.0  # the others are about coefficients that stay as they are
-    program = _Program(
+    program = Program(
         inner * scale * scale[:, None],
         slope * scale,
         majoriser.threshold.ravel()[free] * scale,
@@ -181,24 +99,8 @@ def _together(
         (limits.bound - rows @ given)[some] / length[some],
         limits.exact[some],
     )
-    out[free] = _maximum(program, out[free] / scale) * scale
+    out[free] = program.maximum(out[free] / scale) * scale
     return out.reshape(coef.shape)
-
-
-def _maximum(program: _Program, x: Array) -> Array:
-    """Return the maximum; the point itself should none be found."""
-    slack = program.bound - program.rows @ x
-    at = np.flatnonzero(program.exact | (slack <= AT * (1.0 + np.abs(program.bound))))
-    multipliers = np.zeros(len(slack))
-    multipliers[at] = _multipliers(program.rows[at], program.slope - program.hessian @ x, program.threshold, x)
-    found, off = program.settled(x, multipliers)
-    if off < 1.0:
-        return found
-    solution = conic(*program)
-    if solution is None:
-        return x
-    found, off = program.settled(*solution)
-    return found if off < NEARLY / SOLVED else x
 
 
 def nearest(limits: Limits, majoriser: Majoriser, coef: Array) -> Array:
@@ -206,13 +108,6 @@ def nearest(limits: Limits, majoriser: Majoriser, coef: Array) -> Array:
     held = Majoriser(np.where(majoriser.threshold >= HELD, np.inf, 0.0), np.zeros(coef.shape))
     identity = np.broadcast_to(np.eye(coef.shape[1]), (len(coef), coef.shape[1], coef.shape[1]))
     return maximise_within(limits, held, identity, np.zeros(coef.shape), coef, SOLVED)
-
-
-def _multipliers(rows: Array, slope: Array, threshold: Array, x: Array) -> Array:
-    """Return the multipliers of binding rows that explain the derivatives of coefficients off their kinks best."""
-    smooth = (x != 0.0) | (threshold == 0.0)
-    left = (slope - threshold * np.sign(x))[smooth]
-    return np.asarray(np.linalg.lstsq(rows[:, smooth].T, left, rcond=1e-11)[0])
 
 
 def shortest(limits: Limits, majoriser: Majoriser, gradient: Array, coef: Array) -> Array:
@@ -226,26 +121,7 @@ def shortest(limits: Limits, majoriser: Majoriser, gradient: Array, coef: Array)
     touched = limits.rows[active].any(axis=0) & (majoriser.threshold < HELD)
     if not touched.any():
         return out
-    rows, exact = limits.rows[active][:, touched], limits.exact[active]
     slope = (gradient - majoriser.ridge * coef)[touched]
-    threshold, x = majoriser.threshold[touched], coef[touched]
-    multipliers = _multipliers(rows, slope, threshold, x)
-    left = _left(slope - multipliers @ rows, threshold, x)
-    at_kink = (x == 0.0) & (threshold > 0.0)
-    if (multipliers[~exact] < 0.0).any() or left[at_kink].any():
-        own = np.flatnonzero(at_kink)
-        by_kink = np.zeros((len(x), len(own)))
-        by_kink[own, np.arange(len(own))] = threshold[own]
-        lower = np.concatenate([np.where(exact, -np.inf, 0.0), np.full(len(own), -1.0)])
-        upper = np.concatenate([np.full(len(exact), np.inf), np.ones(len(own))])
-        best = lsq_linear(
-            np.hstack([rows.T, by_kink]), slope - threshold * np.sign(x), (lower, upper), "bvls", tol=SOLVED
-        )
-        left = _left(slope - best.x[: len(exact)] @ rows, threshold, x)
-    out[touched] = left
+    rows, exact = limits.rows[active][:, touched], limits.exact[active]
+    out[touched] = unexplained(rows, exact, slope, majoriser.threshold[touched], coef[touched])
     return out
-
-
-def _left(slope: Array, threshold: Array, x: Array) -> Array:
-    """Return the derivatives that are not explained, with the best subgradients of the norm."""
-    return np.where(x == 0.0, soft(slope, threshold), slope - threshold * np.sign(x))
