@@ -108,7 +108,7 @@ def test_path_of_one_expert_begins_where_a_column_enters():
 
 def test_path_finds_columns_and_says_how_good_it_is():
     X, y = regimes(300, 40)
-    m = quick(n_alphas=10, n_init=5, criterion="ebic").fit(X, y)
+    m = quick(n_alphas=10, criterion="ebic").fit(X, y)
     table = m.path_.table()
     assert (table["optimality"][table["n_slopes"] > 0] < 1e-6).all()
     assert table["chosen"].sum() == 1
@@ -119,7 +119,7 @@ def test_path_finds_columns_and_says_how_good_it_is():
 
 
 def test_sparse_tables_give_the_same():
-    X, y = regimes(150, 30)
+    X, y = regimes(150, 24)
     X[np.abs(X) < 0.7] = 0.0
     dense = quick(8.0, 15.0).fit(X, y)
     thin = quick(8.0, 15.0).fit(sparse.csr_array(X), y)
@@ -189,7 +189,7 @@ def test_other_penalties(more):
 def test_weights_free_and_forbid_columns():
     X, y = regimes(150, 6)
     weights = np.array([1.0, 1.0, 0.0, 1.0, np.inf, 1.0])
-    m = quick(6.0, 40.0, expert_weights=weights).fit(X, y)
+    m = quick(6.0, 40.0, expert_weights=weights, n_init=2).fit(X, y)
     assert m.support_["expert"][:, 2].all() and not m.support_["expert"][:, 4].any()
 
 
@@ -236,8 +236,8 @@ def test_penalties_are_checked():
 
 
 def test_held_out_scores_choose():
-    X, y = regimes(150, 5)
-    m = quick(n_alphas=6, criterion="cv", cv=3, n_init=2).fit(X, y)
+    X, y = regimes(120, 4)
+    m = quick(n_alphas=5, criterion="cv", cv=2, n_init=2).fit(X, y)
     scores = m.path_.criteria["cv"]
     assert m.path_.chosen == np.nanargmin(scores) and np.isfinite(scores[m.path_.chosen])
     assert scores[m.path_.chosen] < -norm.logpdf(y, y.mean(), y.std()).mean()
