@@ -7,7 +7,7 @@ give equal files, nor are the paths of other ratios of the penalties than the ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from math import prod
 from typing import Any
@@ -18,8 +18,9 @@ from classicmoe.archive import MAX_BYTES
 from classicmoe.exceptions import ConfigurationError, ModelFileError
 
 WEIGHTS = ("gate_weights", "expert_weights")
-EXACT = (*WEIGHTS, "alpha_gate", "alpha_expert")
-"""Arguments that may be arrays, and infinite."""
+_FOLDS = 5  # in place of a splitter, which has no place in a file
+_LIMITS = ("equals", "lower", "upper")
+_CONSTRAINTS = ("Sign", "Bounds", "Sum", "Increasing", "Ordered", "Linear")
 _TIMES = "seconds"
 _PREFIX, _PLACES, _VALUES = "path_", "_at", "_values"
 _LARGEST = 4 * MAX_BYTES  # bytes of coefficients along a path
@@ -41,6 +42,53 @@ def from_exact(state: Any) -> Any:
     if isinstance(state, list):
         return np.array([from_exact(entry) for entry in state], dtype=float)
     return None if state is None else float(state)
+
+
+def constraints_state(listed: Any) -> list[dict[str, Any]] | None:
+    """Return linear constraints by name, with their arguments."""
+    if listed is None:
+        return None
+    return [
+        {
+            "name": type(own).__name__,
+            "arguments": {f.name: _argument(getattr(own, f.name), f.name in _LIMITS) for f in fields(own)},
+        }
+        for own in listed
+    ]
+
+
+def constraints_from(state: Any) -> list[Any] | None:
+    """Invert :func:`constraints_state`; tuples come back as lists."""
+    if state is None:
+        return None
+    from classicmoe import penalties
+
+    return [
+        getattr(penalties, _CONSTRAINTS[_CONSTRAINTS.index(own["name"])])(
+            **{name: from_exact(value) if name in _LIMITS else value for name, value in own["arguments"].items()}
+        )
+        for own in state
+    ]
+
+
+def _argument(value: Any, is_limit: bool) -> Any:
+    if is_limit:
+        return exact(value)
+    if isinstance(value, list | tuple | range | np.ndarray):
+        return [_argument(entry, False) for entry in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _folds(cv: Any) -> int:
+    return int(cv) if isinstance(cv, int | np.integer) else _FOLDS
+
+
+ARGUMENTS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    **dict.fromkeys((*WEIGHTS, "alpha_gate", "alpha_expert"), (exact, from_exact)),
+    "constraints": (constraints_state, constraints_from),
+    "cv": (_folds, int),
+}
+"""Arguments that are not stored as they are: their way to JSON and back."""
 
 
 def path_state(estimator: Any) -> tuple[dict[str, Any], dict[str, Any]]:

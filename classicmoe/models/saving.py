@@ -17,7 +17,7 @@ from classicmoe.experts import STORED, MixedExpert
 from classicmoe.gates import GATES
 from classicmoe.models.columns import ColumnCoder
 from classicmoe.models.features import FeatureMap
-from classicmoe.models.saved_lasso import EXACT, exact, from_exact, path_state, restore_path
+from classicmoe.models.saved_lasso import ARGUMENTS, path_state, restore_path
 from classicmoe.models.verdict import Verdict
 from classicmoe.transformers_io import dump_transformer, load_transformer
 
@@ -79,8 +79,8 @@ def _settings(estimator: Any) -> dict[str, Any]:
             settings[name] = int(value) if isinstance(value, int | np.integer) else None
         elif name in ("n_jobs", "verbose"):
             settings[name] = None if name == "n_jobs" else 0
-        elif name in EXACT:
-            settings[name] = exact(value)
+        elif name in ARGUMENTS:
+            settings[name] = ARGUMENTS[name][0](value)
         elif name == "init":
             settings[name] = value if isinstance(value, str) else "auto"
         else:
@@ -145,9 +145,9 @@ def _settings_from(state: Mapping[str, Any]) -> dict[str, Any]:
             settings[side] = _component(settings[side], known)
     if isinstance(settings.get("class_weight"), list):
         settings["class_weight"] = dict(settings["class_weight"])
-    for name in EXACT:
+    for name, (_, back) in ARGUMENTS.items():
         if name in settings:
-            settings[name] = from_exact(settings[name])
+            settings[name] = back(settings[name])
     return settings
 
 

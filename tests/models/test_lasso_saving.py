@@ -6,11 +6,14 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.model_selection import KFold
 
 from classicmoe import LassoMoEClassifier, LassoMoERegressor, load
 from classicmoe.archive import read_archive, write_archive
 from classicmoe.exceptions import ConfigurationError, ModelFileError
 from classicmoe.models import saved_lasso
+from classicmoe.penalties import Bounds, Increasing, Linear, Ordered, Sign, Sum
 from tests.models.test_saving import assert_same_answers, assert_same_attributes
 
 pytestmark = pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
@@ -103,6 +106,25 @@ def test_penalties_and_weights_come_back(settings, tmp_path):
         assert (kept is None) if given is None else np.array_equal(kept, np.asarray(given, dtype=float))
     assert_same_answers(m, again, X, y)
     assert again.fit(X, y).expert_coef_.tobytes() == m.expert_coef_.tobytes()
+
+
+def test_constraints_come_back(fitted, tmp_path):
+    constraints = [
+        Sign("b", "+", expert=0),
+        Bounds("c", -2.5, expert=1),
+        Sum(("a", "d"), equals=0.5, expert=0),
+        Linear([(1.0, "b", 0), (np.float64(-2.0), "c", 1)], lower=0.0),
+        Ordered("e", experts=range(2), side="gate"),
+        Increasing(["d", "e"], from_zero=True),
+    ]
+    m = clone(fitted[0]).set_params(constraints=constraints, cv=KFold(3))
+    vars(m).update({name: value for name, value in vars(fitted[0]).items() if name.endswith("_")})
+    again = load_of(m, tmp_path)
+    plain = [repr(own).replace("(1.0, 'b', 0), (np.float64(-2.0), 'c', 1)", "[1.0, 'b', 0], [-2.0, 'c', 1]")
+             .replace("('a', 'd')", "['a', 'd']").replace("range(0, 2)", "[0, 1]") for own in constraints]  # fmt: skip
+    assert [repr(own) for own in again.constraints] == plain
+    assert again.cv == 5  # folds have no place in a file
+    assert_same_answers(m, again, *fitted[1:])
 
 
 def test_classes_come_back(tmp_path):
