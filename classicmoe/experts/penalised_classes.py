@@ -178,8 +178,10 @@ class PenalisedClasses(MultinomialExpert):
         return params.coef.ravel()
 
     def unpack(self, vector: Array, like: MultinomialParameters) -> MultinomialParameters:
-        """Invert :meth:`pack`."""
-        return self._levelled(vector.reshape(like.coef.shape))
+        """Invert :meth:`pack`; slopes that are held at zero are zero whatever the vector says."""
+        coef = vector.reshape(like.coef.shape)
+        held = np.isinf(np.broadcast_to(self.majoriser(coef).threshold, side_by_side(coef).shape))
+        return self._levelled(np.where(one_by_one(held, len(coef)), 0.0, coef))
 
     def scores(self, params: MultinomialParameters, block: Block, resp: Array) -> Array:
         """Return each row's derivative in all coefficients, (m, K C p)."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.utils import Tags
 
 from classicmoe.contracts import Array, Expert
 from classicmoe.em.loop import Control
@@ -215,6 +216,12 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that X may be sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     # -- the mixture behind the fitted attributes -------------------------------------------------------------------
 

@@ -228,6 +228,16 @@ def test_levels_change_the_penalty_and_no_probability(case, n_classes):
         assert (np.sort(level.coef[..., 1:], axis=1)[:, (n_classes - 1) // 2] == 0.0).all()
 
 
+def test_what_is_held_at_zero_stays_there_in_random_starts():
+    fixed = Fixed(60)
+    for penalty in (PENALTIES["adaptive"], Group(2.0, weights=[1.0, 0.0, 1.0, np.inf])):
+        expert = fixed.expert(penalty)
+        params = expert.start(K, fixed.ground)
+        params = expert.unpack(np.random.default_rng(0).normal(size=params.coef.size), params)
+        assert not params.coef[..., 4].any() and params.coef[..., :4].any(axis=(0, 1)).all()
+        assert np.isfinite(expert.penalty(params))
+
+
 def test_a_token_ridge_does_not_undo_the_zeros():
     fixed = Fixed(150, 2)
     params, _ = fixed.solve(fixed.expert(L1(2.0, weights=[1.0, 0.0, 1.0, 1.0])))
