@@ -46,12 +46,14 @@ def path_of(estimator: Any, side: str, expert: int | None) -> PathOfOneSide:
         raise ConfigurationError(f"side must be 'expert' or 'gate', not {side!r}.")
     path = getattr(estimator, "path_", None)
     if path is None:
-        why = (
-            "was fitted at given penalties: leave alpha_gate or alpha_expert out, so that they are chosen along a path."
-            if hasattr(estimator, "path_")
-            else "has no path_: fit a LassoMoERegressor."
+        if hasattr(estimator, "path_"):
+            raise ConfigurationError(
+                "There is no path to draw: both penalties were given. Leave alpha_gate or alpha_expert out, so that "
+                "they are chosen along one (command line: --lasso path)."
+            )
+        raise ConfigurationError(
+            "There is no path_ to draw: only Lasso mixtures of experts have one (command line: --lasso path)."
         )
-        raise ConfigurationError(f"This {type(estimator).__name__} {why}")
     n_experts = path.expert_coef.shape[1]
     if side == "gate" and n_experts == 1:
         raise ConfigurationError("One expert has no gate: there is no path to draw.")

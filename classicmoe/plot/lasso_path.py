@@ -24,7 +24,8 @@ from classicmoe.plot.palette import INK, category_colors, class_colors, darker, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_OTHER = "#BBBBBB"
+_OTHER, _BAND = "#BBBBBB", "#E4E4E4"
+_MEANING = {"cv": "\N{MINUS SIGN}held-out log-likelihood per row"}
 _SHARE = 0.36  # of a panel's width for names of columns
 _LETTER = 6.0  # points, of a usual letter in them
 _BEYOND = 2.5  # times the range at the chosen point: coefficients farther out are not in the picture
@@ -35,8 +36,8 @@ class LassoPathDisplay:
     """Coefficients against the penalty, one panel per expert, the penalty weaker to the right.
 
     The columns with the largest coefficients at the chosen point have a colour and their name at the end of the line;
-    a column has the same colour in all panels. All others are grey. Points of the path at which nothing has entered yet
-    are left out but for the last. :meth:`plot_criterion` draws what chose.
+    a column has the same colour in all panels, and in pictures of single experts. All others are grey. Points of the
+    path at which nothing has entered yet are left out but for the last. :meth:`plot_criterion` draws what chose.
 
     Parameters
     ----------
@@ -136,6 +137,7 @@ class LassoPathDisplay:
         label: Any = None,
         names: Sequence[str] | None = None,
         top: int = 6,
+        what: Literal["path", "criterion"] = "path",
         ax: Any = None,
         **kwargs: Any,
     ) -> LassoPathDisplay:
@@ -158,10 +160,12 @@ class LassoPathDisplay:
             Other names of the columns.
         top : int, default=6
             How many columns have a name.
+        what : {"path", "criterion"}, default="path"
+            Which picture is drawn, by :meth:`plot` or :meth:`plot_criterion`.
         ax : matplotlib Axes or sequence of them, optional
             Where to draw: as many as panels, or one that is divided. A new figure without.
         **kwargs
-            For :meth:`plot`.
+            For the method that draws.
 
         Returns
         -------
@@ -199,12 +203,14 @@ class LassoPathDisplay:
             top=top,
             standardised=X is not None,
         )
-        return display.plot(ax=ax, **kwargs)
+        if what not in ("path", "criterion"):
+            raise ConfigurationError(f"what must be 'path' or 'criterion', not {what!r}.")
+        return (display.plot if what == "path" else display.plot_criterion)(ax=ax, **kwargs)
 
     @property
     def shown(self) -> slice:
-        """The points that are drawn: from the last at which nothing has entered."""
-        entered = np.flatnonzero(self.coef[:, self.experts].any(axis=(1, 2)))
+        """The points that are drawn: from the last at which nothing has entered any expert."""
+        entered = np.flatnonzero(self.coef.any(axis=(1, 2)))
         first = max(int(entered[0]) - 1, 0) if len(entered) else 0
         return slice(min(first, self.chosen), len(self.alpha))
 
@@ -224,7 +230,7 @@ class LassoPathDisplay:
             If the number of axes is another than that of panels, or matplotlib is not installed.
         """
         self._begin(panels(ax, len(self.experts)))
-        named = largest_columns(self.coef[:, self.experts], self.chosen, self.top)
+        named = largest_columns(self.coef, self.chosen, self.top)  # of all experts, so that pictures of each agree
         colors = dict(zip(named, class_colors(max(len(named), 1)), strict=False))
         for ax_, k in zip(self.axes_, self.experts, strict=True):
             self._plot_lines(ax_, k, colors, kwargs)
@@ -243,6 +249,8 @@ class LassoPathDisplay:
     def plot_criterion(self, ax: Axes | None = None, **kwargs: Any) -> LassoPathDisplay:
         """Draw the criterion against the penalty, the numbers of slopes above; further arguments are for the line.
 
+        Held-out scores have a band of one standard error. The slope heuristic has no values: BIC takes its place.
+
         Returns
         -------
         LassoPathDisplay
@@ -253,7 +261,7 @@ class LassoPathDisplay:
         ConfigurationError
             If the display has no criteria, or matplotlib is not installed.
         """
-        name = self.criterion if self.criterion in self.criteria else next(iter(self.criteria), None)
+        name = next((name for name in (self.criterion, "bic", *self.criteria) if name in self.criteria), None)
         if name is None:
             raise ConfigurationError("The display was made without criteria=; there is none to draw.")
         self._begin(np.array([new_axes(ax)]))
@@ -262,13 +270,17 @@ class LassoPathDisplay:
         ax_, x, values = self.axes_[0], self.alpha[first:], self.criteria[name][first:]
         style = {"color": category_colors(1)[0], "linewidth": 1.6, "marker": "o", "markersize": 3.0} | kwargs
         self.lines_ = [{name: ax_.plot(x, values, **style)[0]}]
+        if name == "cv" and "cv_se" in self.criteria:
+            error = self.criteria["cv_se"][first:]
+            ax_.fill_between(x, values - error, values + error, color=_BAND, linewidth=0.0, zorder=0.5)
         dot = (self.alpha[self.chosen], self.criteria[name][self.chosen])
         self.markers_ = [ax_.scatter(*dot, s=70.0, facecolors="none", edgecolors=[INK], linewidths=1.4, zorder=3.0)]
         ax_.margins(y=0.12)
         set_penalty_axis(ax_, x)
-        set_labels(ax_, self._penalty(), name.upper())
+        set_labels(ax_, self._penalty(), _MEANING.get(name, name.upper()))
         style = {"textcoords": "offset points", "va": "bottom", "color": INK, "fontsize": "small"}
-        self.labels_ = [ax_.annotate("chosen", dot, (0, 8), ha=side_at(ax_, dot[0]), **style)]
+        text = "chosen" if name == self.criterion else self._chosen_text()  # the slope has no values
+        self.labels_ = [ax_.annotate(text, dot, (0, 8), ha=side_at(ax_, dot[0]), **style)]
         if self.n_slopes is not None:
             self.labels_ += counts_above(ax_, x, self.n_slopes[first:])
         return self
@@ -332,9 +344,13 @@ class LassoPathDisplay:
     def _penalty(self) -> str:
         return f"penalty on the {'experts' if self.penalised == 'expert' else 'gate'} (weaker to the right)"
 
+    def _chosen_text(self) -> str:
+        if not self.criterion:
+            return "chosen"
+        return f"chosen by {'slope' if self.criterion == 'slope' else self.criterion.upper()}"
+
     def _say_chosen(self, ax: Axes) -> None:
-        by = f" by {self.criterion.upper()}" if self.criterion else ""
-        line, text = mark_chosen(ax, self.alpha[self.chosen], f"chosen{by}")
+        line, text = mark_chosen(ax, self.alpha[self.chosen], self._chosen_text())
         self.chosen_lines_.append(line)
         self.labels_.append(text)
 

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from classicmoe.exceptions import ColumnError, ConfigurationError
 from classicmoe.models.lasso_result import LassoPath
 from classicmoe.plot import LassoPathDisplay
+from classicmoe.plot._lasso_axes import panels
 from classicmoe.plot.palette import darker, expert_colors
 
 T, HEAD, CHOSEN = 20, 6, 12
@@ -101,7 +102,7 @@ def test_the_largest_have_names_and_one_colour_in_all_panels():
         assert drawn == np.count_nonzero(m.path_.expert_coef[:, k].any(axis=0)) > 20
 
 
-@pytest.mark.parametrize(("k", "p", "long"), ((1, 6, False), (2, 6, True), (3, 200, True), (4, 30, False)))
+@pytest.mark.parametrize(("k", "p", "long"), ((1, 6, False), (2, 6, True), (3, 200, True)))
 def test_texts_stand_apart_and_inside(boxes_apart, k, p, long):
     names = [f"the monthly income of household {j}" if long else f"x{j}" for j in range(p)]
     display = LassoPathDisplay.from_estimator(fake(k, p, names=names))
@@ -128,23 +129,30 @@ def test_what_explodes_later_does_not_dwarf_the_chosen_point():
 
 
 def test_one_expert_on_given_axes_and_all_on_parts_of_one():
-    m = fake(3)
+    m = fake(2)
     figure, ax = pyplot.subplots()
-    display = LassoPathDisplay.from_estimator(m, expert=2, ax=ax, linewidth=5.0)
+    display = LassoPathDisplay.from_estimator(m, expert=1, ax=ax, linewidth=5.0)
     assert list(display.axes_) == [ax] and display.figure_ is figure
-    assert [title.get_text() for title in display.titles_] == ["expert 2"]
-    assert_allclose(to_rgb(display.titles_[0].get_color()), darker(expert_colors(3)[2]))
+    assert [title.get_text() for title in display.titles_] == ["expert 1"]
+    assert_allclose(to_rgb(display.titles_[0].get_color()), darker(expert_colors(2)[1]))
     for name, line in display.lines_[0].items():
-        assert_array_equal(line.get_ydata(), m.path_.expert_coef[display.shown, 2, int(name[1:])])
+        assert_array_equal(line.get_ydata(), m.path_.expert_coef[display.shown, 1, int(name[1:])])
         assert line.get_linewidth() == 5.0
     _, ax = pyplot.subplots()
     display = LassoPathDisplay.from_estimator(m, ax=ax)
     assert not ax.axison and all(part in ax.child_axes for part in display.axes_)
-    _, three = pyplot.subplots(3, 1)
-    assert list(LassoPathDisplay.from_estimator(m, ax=three).axes_) == list(three)
+    _, two = pyplot.subplots(2, 1)
+    assert list(LassoPathDisplay.from_estimator(m, ax=two).axes_) == list(two)
     assert len(pyplot.get_fignums()) == 3
-    with pytest.raises(ConfigurationError, match="one matplotlib Axes or 3, one per expert, not 2"):
-        LassoPathDisplay.from_estimator(m, ax=list(three[:2]))
+    with pytest.raises(ConfigurationError, match="one matplotlib Axes or 2, one per expert, not 1"):
+        LassoPathDisplay.from_estimator(m, ax=list(two[:1]))
+
+
+def test_many_experts_take_several_rows():
+    axes = panels(None, 5)
+    assert len(axes) == 5 and axes[0].get_figure().axes == list(axes)
+    places = [ax.get_subplotspec() for ax in axes]
+    assert [(place.rowspan.start, place.colspan.start) for place in places] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
 
 
 def test_experts_are_those_of_the_estimator_whatever_their_order_on_the_path():
@@ -159,9 +167,9 @@ def test_experts_are_those_of_the_estimator_whatever_their_order_on_the_path():
 
 def test_classes_have_their_own_slopes():
     m = fake(2, 8, n_classes=3)
-    last = LassoPathDisplay.from_estimator(m)
+    last = LassoPathDisplay.from_estimator(m, expert=0)
     assert_array_equal(last.coef, m.path_.expert_coef[:, :, 2])
-    assert [title.get_text() for title in last.titles_] == ["expert 0, maybe", "expert 1, maybe"]
+    assert [title.get_text() for title in last.titles_] == ["expert 0, maybe"]
     assert_array_equal(LassoPathDisplay.from_estimator(m, label="no", expert=1).coef, m.path_.expert_coef[:, :, 0])
     two = fake(1, 8, n_classes=2)
     difference = two.path_.expert_coef[:, :, 1] - two.path_.expert_coef[:, :, 0]
@@ -204,6 +212,13 @@ def test_the_criterion_is_lowest_at_the_ring(boxes_apart):
     shown = [int(text.get_text()) for text in above.get_xticklabels()]
     assert shown[0] == 0 and shown[-1] == path.n_slopes[-1] and set(shown) <= set(path.n_slopes.tolist())
     boxes_apart(display.figure_, [*display.labels_, *above.get_xticklabels(), ax.xaxis.label, ax.yaxis.label])
+    display.criterion = "slope"
+    display.plot_criterion()
+    assert display.axes_[0].get_ylabel() == "BIC" and display.labels_[0].get_text() == "chosen by slope"
+    display.criteria |= {"cv": path.criteria["bic"] / 150.0, "cv_se": np.full(T, 0.1)}
+    display.criterion = "cv"
+    (band,) = display.plot_criterion().axes_[0].collections[:1]
+    assert_allclose(np.ptp(band.get_paths()[0].vertices[:, 1]), np.ptp(display.criteria["cv"][first:]) + 0.2)
     with pytest.raises(ConfigurationError, match="without criteria="):
         LassoPathDisplay(alpha=[2.0, 1.0], coef=np.ones((2, 1, 1)), names=["x"], chosen=0).plot_criterion()
 
@@ -223,8 +238,8 @@ def test_paths_of_one_point_and_of_nothing():
 @pytest.mark.parametrize(
     ("change", "message"),
     (
-        (lambda m: setattr(m, "path_", None), "was fitted at given penalties"),
-        (lambda m: delattr(m, "path_"), "has no path_: fit a LassoMoERegressor"),
+        (lambda m: setattr(m, "path_", None), "both penalties were given"),
+        (lambda m: delattr(m, "path_"), "only Lasso mixtures of experts"),
     ),
 )
 def test_without_a_path(change, message):
