@@ -45,12 +45,30 @@ def estimator_for(task: Task, settings: dict[str, Any], **more: Any) -> MixtureO
         "random_state": settings["seed"],
         **more,
     }
+    if settings.get("lasso"):
+        return _lasso(task, settings, common)
     joint = settings["gate"] == "gaussian"
     if joint and family == "gaussian" and not task.carried.partly_known:
         return GaussianGatedMoERegressor(noise_covariance=settings["structure"], n_latent=settings["latent"], **common)
     estimator = MoEClassifier if family in CLASS_FAMILIES else MoERegressor
     gate_features = None if settings["gate"] == "constant" else task.gate_features
     return estimator(gate=_gate(settings), expert=family, gate_features=gate_features, **common)
+
+
+def _lasso(task: Task, settings: dict[str, Any], common: dict[str, Any]) -> MixtureOfExperts:
+    """Return the estimator with penalised slopes; only these need its modules."""
+    from classicmoe.models.lasso import LassoMoERegressor
+    from classicmoe.models.lasso_classifier import LassoMoEClassifier
+
+    lasso, family = settings["lasso"], settings["family"]
+    return (LassoMoEClassifier if family in CLASS_FAMILIES else LassoMoERegressor)(
+        alpha_gate=lasso["gate"],
+        alpha_expert=lasso["experts"],
+        expert=family,
+        criterion=lasso["criterion"],
+        gate_features=task.gate_features,
+        **common,
+    )
 
 
 def _gate(settings: dict[str, Any]) -> Any:

@@ -23,6 +23,7 @@ def fit(
     family: o.Family = "gaussian",
     structure: o.Structure = "diag",
     latent: o.Latent = 0,
+    lasso: o.Lasso = None,
     weights: o.Weights = None,
     weight_type: o.WeightType = "frequency",
     exposure: o.Exposure = None,
@@ -57,12 +58,15 @@ def fit(
         raise typer.BadParameter("fit takes one number of experts; select takes several.", param_hint="-k")
     gate, gate_type = values.gate_of(gate, gate_type)
     temperature, window = values.temperature_for(gate_type, temperature), values.window_for(family, upper, truncate)
+    penalties = values.lasso_for(lasso, gate_type, family, temperature=temperature, observed=bool(upper or window))
+    starts = values.or_lasso_default(ctx, penalties, "starts", starts)
+    max_iter = values.or_lasso_default(ctx, penalties, "max_iter", max_iter)
     console = Console(plain)
     check_writable(output, report)
     carried = Carried(exposure, offset, upper, window)
     task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format, carried), console)
     settings = settings_of(
-        seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent, temperature
+        seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent, temperature, penalties
     )
     console.note(f"seed {seed}, {starts} starts")
     study = run_fit(task, settings, ks[0], jobs, console, ctx.obj)

@@ -18,6 +18,7 @@ from classicmoe.cli.check import check
 from classicmoe.cli.demo import demo
 from classicmoe.cli.errors import OK, ClickError, report_failure
 from classicmoe.cli.fit import fit
+from classicmoe.cli.plot import plot
 from classicmoe.cli.predict import predict
 from classicmoe.cli.select import select
 from classicmoe.cli.show import show
@@ -56,7 +57,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., int]:
     return run_command
 
 
-for command in (select, fit, predict, show, check, demo, warmup, version):
+for command in (select, fit, predict, show, plot, check, demo, warmup, version):
     app.command()(_guarded(command))
 
 

@@ -16,6 +16,9 @@ _DATA, _MODEL, _SEARCH, _OUTPUT = "Data", "Model", "Search", "Output"
 # Those of classicmoe.experts and classicmoe.gates; a test compares. The command line starts without loading them.
 CLASS_FAMILIES = ("multinomial", "ordinal")
 GATES = ("softmax", "constant", "gaussian", "tree", "activation")
+LASSO_FAMILIES = (  # with one linear predictor
+    "gaussian laplace student_t poisson negative_binomial binomial gamma inverse_gaussian log_normal multinomial"
+).split()
 FAMILIES = (
     "gaussian laplace student_t skew_normal skew_t poisson negative_binomial binomial gamma inverse_gaussian "
     "log_normal zero_inflated_poisson zero_inflated_negative_binomial zero_inflated_binomial hurdle_poisson "
@@ -196,6 +199,17 @@ Family = Annotated[
         help="Family of the experts: gaussian, student_t, poisson, gamma, zero_inflated_poisson, hurdle_gamma ...; of "
         "classes multinomial or, if they have an order, ordinal.",
         callback=one_of(*FAMILIES, *CLASS_FAMILIES),
+        rich_help_panel=_MODEL,
+    ),
+]
+Lasso = Annotated[
+    str | None,
+    typer.Option(
+        "--lasso",
+        metavar="PENALTY",
+        help="Penalise slopes, so that columns drop out. path: BIC (in select the criterion) chooses how much, or "
+        "another as in path:ebic; or numbers, 5 for both or 5,3 for experts and gate. Unless given, --starts is 10 and "
+        "--max-iter 2000.",
         rich_help_panel=_MODEL,
     ),
 ]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from classicmoe.cli.family_words import LINEAR
+from classicmoe.cli.lasso import is_lasso
 from classicmoe.cli.study import Study
 from classicmoe.cli.svg import canvas, inline_svg
 from classicmoe.cli.words import decider
@@ -38,8 +39,8 @@ def pictures_of_slope(study: Study) -> list[Picture]:
     from classicmoe.plot import SlopeDisplay
 
     display = SlopeDisplay(heuristic=study.slope)
-    left = _drawn("jump", "Complexity of the selected model against the penalty constant", display.plot_jump)
-    right = _drawn("line", "Log-likelihood against the number of parameters, with a line", display.plot_line)
+    left = drawn("jump", "Complexity of the selected model against the penalty constant", display.plot_jump)
+    right = drawn("line", "Log-likelihood against the number of parameters, with a line", display.plot_line)
     return [
         Picture("Where does the model shrink?", left, _JUMP_CAPTION),
         Picture("Is there a line?", right, _LINE_CAPTION),
@@ -48,7 +49,7 @@ def pictures_of_slope(study: Study) -> list[Picture]:
 
 def pictures_of_columns(study: Study) -> list[list[Picture]]:
     """Draw what the experts say and who is asked, side by side for the columns that matter most."""
-    model, (X, y, beside) = study.model, _shown_rows(study)
+    model, (X, y, beside) = study.model, shown_rows(study)
     experts, gate = list(model.expert_features_.input_names), list(model.gate_features_.input_names)
     if study.k == 1 or not gate_sees_columns(model):
         gate = []
@@ -65,7 +66,8 @@ def pictures_of_columns(study: Study) -> list[list[Picture]]:
     return drawn
 
 
-def _drawn(prefix: str, what: str, draw: Callable[..., Any]) -> str:
+def drawn(prefix: str, what: str, draw: Callable[..., Any]) -> str:
+    """Return what ``draw(ax=...)`` draws as SVG, ids beginning with a prefix, for readers who cannot see it a text."""
     with canvas() as (figure, axes):
         draw(ax=axes)
         return inline_svg(figure, prefix, what)
@@ -77,7 +79,7 @@ def _selection(study: Study) -> Iterator[Picture]:
     if len(study.results["n_experts"].unique()) < 2 or study.criterion is None:
         return
     fitted = study.results[study.results["verdict"] != "FAILED"].reset_index(drop=True)
-    svg = _drawn(
+    svg = drawn(
         "selection",
         f"Criteria against the number of experts; {study.k} chosen",
         partial(SelectionDisplay.from_results, fitted, criterion=study.criterion, chosen=study.k),
@@ -90,18 +92,26 @@ def _selection(study: Study) -> Iterator[Picture]:
     yield Picture("How many experts?", svg, caption)
 
 
+def objective_of_starts(model: Any) -> float | None:
+    """Return the published objective; None for a path, whose starts were run at another penalty."""
+    return None if getattr(model, "path_", None) is not None else float(model.objective_)
+
+
 def _starts(study: Study) -> Iterator[Picture]:
     from classicmoe.plot import StartsDisplay
 
     model = study.model
     if study.k == 1 or not any(len(start["path"]) for start in model.starts_):
         return
-    svg = _drawn("starts", "How far every start of the search came", partial(StartsDisplay.from_estimator, model))
+    display = StartsDisplay(starts=model.starts_, objective=objective_of_starts(model))
+    svg = drawn("starts", "How far every start of the search came", display.plot)
     caption = (
         "The search was begun many times at different places. Each line is one attempt climbing to its end; higher is "
         "better. Filled circles at the dashed line found the solution shown here. The more of them there are, the "
         "less likely is it that a better one was missed."
     )
+    if is_lasso(model) and model.path_ is not None:
+        caption += " They were run under a weaker penalty, and followed from there to the one that was chosen."
     yield Picture("Did the search agree with itself?", svg, caption)
 
 
@@ -130,7 +140,7 @@ def _gate_picture(model: Any, X: Any, name: str, i: int, caption: str) -> list[P
 
 def _picture(prefix: str, heading: str, draw: Callable[..., Any], caption: str) -> list[Picture]:
     try:
-        return [Picture(heading, _drawn(prefix, heading, draw), caption)]
+        return [Picture(heading, drawn(prefix, heading, draw), caption)]
     except ClassicMoEError:
         return []  # a column that does not vary in these rows has no picture
 
@@ -172,7 +182,7 @@ _GATE_CAPTION = (
 )
 
 
-def _shown_rows(study: Study) -> tuple[Any, Any, dict[str, Any]]:
+def shown_rows(study: Study) -> tuple[Any, Any, dict[str, Any]]:
     """Return features, response, exposures and offsets of rows in equal steps, few enough to draw."""
     task, n = study.task, len(study.task.X)
     rows = np.unique(np.linspace(0, n - 1, min(n, _ROWS)).astype(np.intp))
@@ -199,6 +209,9 @@ def _most_telling(model: Any, X: Any, names: list[str]) -> list[str]:
             for column, effect in zip(columns, size / max(size.max(), 1e-300), strict=True):
                 source = coder.names_in[coder.sources[column]]
                 effects[source] = max(effects[source], float(effect))
+    traced = all(side.kind == "columns" for side in (model.expert_features_, model.gate_features_))
+    if is_lasso(model) and traced:
+        names = [name for name in names if effects[name] > 0.0]  # the others have dropped out
     return sorted(names, key=lambda name: -effects[name])
 
 

@@ -12,15 +12,17 @@ import numpy as np
 from classicmoe.cli.answer import verdict
 from classicmoe.cli.carried import known_text
 from classicmoe.cli.family_words import words_of
+from classicmoe.cli.lasso import is_lasso
+from classicmoe.cli.lasso_report import lasso_section
 from classicmoe.cli.pictures import pictures_of_columns, pictures_of_search, pictures_of_slope
 from classicmoe.cli.slope import slope_section
 from classicmoe.cli.study import Study
-from classicmoe.cli.tables import experts_table, gate_table
+from classicmoe.cli.tables import Table, experts_table, gate_table
 from classicmoe.cli.version import versions
 from classicmoe.cli.words import for_command_line, number, title
 from classicmoe.criteria import CRITERIA
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.messages import count_text
+from classicmoe.messages import count_text, name_list
 from classicmoe.models.tables import gate_sees_columns
 
 _MANY = 40
@@ -73,10 +75,11 @@ def context(study: Study) -> dict[str, Any]:
         "classes": hasattr(study.model, "classes_"),
         "models": models_table(study),
         "slope": slope_section(study.slope, study.about_the_slope, pictures_of_slope(study)) if study.slope else None,
+        "lasso": lasso_section(study) if is_lasso(study.model) else None,
         "pictures": {"columns": pictures_of_columns(study), "search": pictures_of_search(study)},
-        "gate": _formatted(*gate_table(study.model)) if study.k > 1 else None,
+        "gate": _coefficients(study.model, gate_table(study.model)) if study.k > 1 else None,
         "gate_meaning": study.model._mixture().gate.meaning(vars(study.model)),
-        "coefficients": _formatted(*experts_table(study.model)),
+        "coefficients": _coefficients(study.model, experts_table(study.model)),
         "facts": facts(study),
         "model_file": study.files.get("model"),
         "response": study.task.response,
@@ -164,6 +167,14 @@ def _fixed(value: float) -> str:
     return f"{value:,.1f}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "-"
 
 
+def _coefficients(model: Any, table: Table) -> dict[str, Any]:
+    """Return a table for the page, of a Lasso without the columns that have dropped out."""
+    header, rows = table
+    if is_lasso(model):
+        rows = [row for row in rows if any(cell for cell in row if isinstance(cell, float)) or "(intercept)" in row]
+    return _formatted(header, rows)
+
+
 def _formatted(header: list[str], rows: list[list[Any]]) -> dict[str, Any]:
     cells = [[_signed(value) if isinstance(value, float) else value for value in row] for row in rows]
     return {"header": header, "rows": cells}
@@ -201,7 +212,8 @@ def facts(study: Study) -> list[tuple[str, str]]:
     pairs += [
         (
             "Gate and experts",
-            f"{settings['gate']} gate{_temperature(settings)}, {settings['family']} experts{_structure(settings)}",
+            f"{settings['gate']} gate{_temperature(settings)}, {settings['family']} experts"
+            f"{_structure(settings)}{_penalised(settings)}",
         ),
         ("Search", f"{settings['starts']} starts per model, seed {settings['seed']}, {study.seconds:.1f} s"),
     ]
@@ -222,6 +234,10 @@ def _structure(settings: dict[str, Any]) -> str:
     return f"; {settings['structure']} noise of the columns{latent}"
 
 
+def _penalised(settings: dict[str, Any]) -> str:
+    return "; slopes are penalised (Lasso)" if settings.get("lasso") else ""
+
+
 def _rows_used(task: Any) -> str:
     if not len(task.dropped):
         return f"all {len(task.kept)}"
@@ -235,4 +251,4 @@ def _rows_used(task: Any) -> str:
 
 
 def _columns(names: list[str]) -> str:
-    return ", ".join(names) if names else "no column (intercept only)"
+    return name_list(names, _MANY, quote=False) if names else "no column (intercept only)"

@@ -11,10 +11,12 @@ import typer
 
 from classicmoe.cli.build import check_response, estimator_for
 from classicmoe.cli.errors import INTERRUPTED, UNTRUSTED, TableThenError
+from classicmoe.cli.lasso import summary_of
 from classicmoe.cli.output import Console, write_json
 from classicmoe.cli.progress import progress
 from classicmoe.cli.study import Study
 from classicmoe.cli.task import Task
+from classicmoe.cli.values import Lasso
 from classicmoe.cli.words import decider, for_command_line, title
 from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.selection.results import as_frame, model_row
@@ -48,6 +50,7 @@ def settings_of(
     structure: str = "diag",
     latent: int = 0,
     temperature: float | None = None,
+    lasso: Lasso | None = None,
 ) -> dict[str, Any]:
     """Return the options of a fit by name."""
     return {
@@ -61,6 +64,7 @@ def settings_of(
         "structure": structure,
         "latent": latent,
         "temperature": temperature,
+        "lasso": None if lasso is None else lasso._asdict(),
     }
 
 
@@ -153,7 +157,7 @@ def run_fit(task: Task, settings: dict[str, Any], k: int, jobs: int | None, cons
     remember(model, task)
     seconds = time.perf_counter() - began
     results = as_frame([{"n_experts": k} | model_row(model) | {"seconds": seconds, "error": None}])
-    text = for_command_line(model.summary())
+    text = for_command_line(summary_of(model))
     return Study(task, settings, results, model, 0, None, command, seconds, text, interrupted)
 
 

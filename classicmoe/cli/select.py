@@ -49,6 +49,7 @@ def select(
     family: o.Family = "gaussian",
     structure: o.Structure = "diag",
     latent: o.Latent = 0,
+    lasso: o.Lasso = None,
     weights: o.Weights = None,
     weight_type: o.WeightType = "frequency",
     exposure: o.Exposure = None,
@@ -98,12 +99,17 @@ def select(
     contrast = values.contrast_for(criterion, contrast)
     gate, gate_type = values.gate_of(gate, gate_type)
     temperature, window = values.temperature_for(gate_type, temperature), values.window_for(family, upper, truncate)
+    penalties = values.lasso_for(
+        lasso, gate_type, family, criterion=criterion, temperature=temperature, observed=bool(upper or window)
+    )
+    starts = values.or_lasso_default(ctx, penalties, "starts", starts)
+    max_iter = values.or_lasso_default(ctx, penalties, "max_iter", max_iter)
     console = Console(plain)
     check_writable(save_best, report, resume)
     carried = Carried(exposure, offset, upper, window)
     task = prepare(Question(data, response, formula, expert, gate, weights, drop, na, input_format, carried), console)
     settings = settings_of(
-        seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent, temperature
+        seed, starts, max_iter, gate_type, family, weight_type, unseen, structure, latent, temperature, penalties
     )
     console.note(f"seed {seed}, {starts} starts per model")
     study = run_selection(task, settings, ks, criterion, jobs, resume, console, ctx.obj, contrast)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from classicmoe import __version__
+from classicmoe.cli.lasso import is_lasso, lasso_record
 from classicmoe.cli.slope import slope_record
 from classicmoe.cli.words import for_command_line
 from classicmoe.criteria import CRITERIA
@@ -28,7 +29,7 @@ class Study:
     task : Task
         The rows.
     settings : dict
-        ``seed``, ``starts``, ``gate``, ``family``, ``weight_type``, ``unseen``, ``max_iter``.
+        ``seed``, ``starts``, ``gate``, ``family``, ``weight_type``, ``unseen``, ``max_iter``, ``lasso`` ...
     results : pandas.DataFrame
         One row per model, columns as ``MoESelector.results_``.
     model : MoERegressor
@@ -110,6 +111,7 @@ class Study:
             "verdict": {**asdict(self.model.verdict_), "trustworthy": self.model.verdict_.trustworthy},
             "expert_rows": self.model.expert_mass_,
             "coefficients": coefficient_rows(self.model),
+            **({"lasso": lasso_record(self.model)} if is_lasso(self.model) else {}),
         }
         about: dict[str, Any] = {
             "version": __version__,

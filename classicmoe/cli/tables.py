@@ -7,9 +7,13 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from classicmoe import criteria
+from classicmoe.cli.lasso import full_path_table, is_lasso
 from classicmoe.cli.output import aligned, markdown
 from classicmoe.cli.words import number
+from classicmoe.exceptions import ConfigurationError
 from classicmoe.models.tables import coefficient_rows, expert_table_rows, gate_table_rows, output_names, response_names
 
 Table = tuple[list[str], list[list[Any]]]
@@ -58,6 +62,7 @@ def fit_table(model: Any) -> Table:
         **({"joint_log_likelihood (criteria are of it)": ll} if mixture.gate.joint else {}),
         **{name: function(ll, free, n, entropy) for name, function in criteria.CRITERIA.items()},
         "entropy": criteria.normalised_entropy(entropy, n, k),
+        **(_lasso_pairs(model) if is_lasso(model) else {}),
         "status": model.status_.name,
         "n_iter": model.n_iter_,
         "verdict": str(model.verdict_),
@@ -71,13 +76,43 @@ def starts_table(model: Any) -> Table:
     return list(_STARTS), [[start[name] for name in _STARTS] for start in model.starts_]
 
 
+def path_table(model: Any) -> Table:
+    """Return the path of a Lasso, one row per penalty.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none.
+    """
+    if getattr(model, "path_", None) is None:
+        raise ConfigurationError("This model has no path of penalties: it was not fitted with --lasso path.")
+    return full_path_table(model)
+
+
+def _lasso_pairs(model: Any) -> dict[str, Any]:
+    return {
+        "alpha_expert": np.asarray(model.alpha_expert_).tolist(),
+        "alpha_gate": np.asarray(model.alpha_gate_).tolist(),
+        "slopes of the experts": int(np.count_nonzero(model.support_["expert"])),
+        "slopes of the gate": int(np.count_nonzero(model.support_["gate"])),
+        "optimality (worst violation)": model.optimality_,
+    }
+
+
 TABLES: dict[str, Callable[[Any], Table]] = {
     "coef": coef_table,
     "gate": gate_table,
     "experts": experts_table,
     "fit": fit_table,
     "starts": starts_table,
+    "path": path_table,
 }
+
+
+def tables_of(model: Any) -> dict[str, Callable[[Any], Table]]:
+    """Return the tables that a model has."""
+    missing = {"path"} if getattr(model, "path_", None) is None else set()
+    return {name: build for name, build in TABLES.items() if name not in missing}
 
 
 def _experts(k: int) -> list[str]:

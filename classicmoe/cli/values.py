@@ -5,11 +5,15 @@ Nothing heavy is imported here, as in the options.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import typer
 
-from classicmoe.cli.options import CLASS_FAMILIES, GATES
+from classicmoe.cli.options import CLASS_FAMILIES, GATES, LASSO_FAMILIES
 
 _FOR_SLOPE = 10  # slope.table.LEAST, which would load NumPy
+_PATH_CRITERIA = ("bic", "ebic", "aic", "cv", "slope")
+_LASSO_DEFAULTS = {"starts": 10, "max_iter": 2000}  # those of LassoMoERegressor
 
 
 def counts_of_experts(text: str) -> list[int]:
@@ -143,3 +147,86 @@ def window_for(family: str, upper: str | None, truncate: str | None) -> tuple[fl
         name = "--upper" if upper else "--truncate"
         raise typer.BadParameter(f"is for numbers; --family {family} is for classes.", param_hint=name)
     return window_of(truncate)
+
+
+class Lasso(NamedTuple):
+    """Penalties of a Lasso: numbers, or None for those that a criterion chooses along a path."""
+
+    experts: float | None
+    gate: float | None
+    criterion: str | None = None  # None: the one that chooses the number of experts, or BIC
+
+
+def lasso_of(text: str | None) -> Lasso | None:
+    """Read ``path``, ``path:ebic``, ``5`` or ``5,3`` (experts, gate).
+
+    Raises
+    ------
+    typer.BadParameter
+        Anything else.
+
+    Examples
+    --------
+    >>> lasso_of("path:ebic"), lasso_of("5"), lasso_of("5,3").gate, lasso_of(None)
+    (Lasso(experts=None, gate=None, criterion='ebic'), Lasso(experts=5.0, gate=5.0, criterion=None), 3.0, None)
+    """
+    if text is None:
+        return None
+    word, _, criterion = (part.strip() for part in text.partition(":"))
+    if word == "path":
+        if criterion not in ("", *_PATH_CRITERIA):
+            raise typer.BadParameter(
+                f"{criterion!r} chooses no penalty; {', '.join(_PATH_CRITERIA)} do.", param_hint="--lasso"
+            )
+        return Lasso(None, None, criterion or None)
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= 2 or not all(0.0 <= number < float("inf") for number in numbers):
+        raise typer.BadParameter(
+            f"{text!r} is no penalty: write path, path:ebic, a number >= 0 for both, or two: experts,gate.",
+            param_hint="--lasso",
+        )
+    return Lasso(numbers[0], numbers[-1])
+
+
+def lasso_for(
+    text: str | None, gate: str, family: str, *, criterion: str = "bic", temperature: Any = None, observed: bool = False
+) -> Lasso | None:
+    """Return the penalties of a Lasso that goes with the other options.
+
+    ``observed``: whether responses are intervals, or rows were seen through a window.
+
+    Raises
+    ------
+    typer.BadParameter
+        It does not; with what to do.
+    """
+    found = lasso_of(text)
+    if found is None:
+        return None
+    why = None
+    if gate != "softmax":
+        why = f"needs a softmax gate, not {gate}. Leave --gate-type out; a gate without columns is --gate 1."
+    elif family not in LASSO_FAMILIES:
+        known = ", ".join(LASSO_FAMILIES)
+        why = f"needs a family with one linear predictor, and {family} has none. Take one of {known}, or no --lasso."
+    elif temperature is not None:
+        why = "has no --temperature: leave it out."
+    elif observed:
+        why = "takes exact responses: leave --upper and --truncate out."
+    elif criterion == "slope":
+        why = "does not go with --criterion slope, which counts parameters that are not penalised. Use bic."
+    elif found.experts is None and found.criterion is None and criterion not in ("bic", "aic", "cv"):
+        why = f"path chooses penalties by bic or aic, not {criterion}: name both, as in --lasso path:bic."
+    if why is not None:
+        raise typer.BadParameter(why, param_hint="--lasso")
+    same = criterion if found.experts is None and criterion != "cv" else "bic"
+    return found._replace(criterion=found.criterion or same)
+
+
+def or_lasso_default(ctx: typer.Context, lasso: Lasso | None, name: str, value: int) -> int:
+    """Return the value of an option; of a Lasso its own default where the user gave none."""
+    given = getattr(ctx.get_parameter_source(name), "name", "")
+    return _LASSO_DEFAULTS[name] if lasso is not None and given == "DEFAULT" else value

@@ -7,11 +7,11 @@ import re
 _TRANSLATIONS = [
     (re.compile(r"numbers are a task for MoERegressor"), "numbers are a task for --family gaussian and the like"),
     (re.compile(r"labels are a task for a classifier"), "labels are a task for --family multinomial (or ordinal)"),
-    (re.compile(r"\bMoEClassifier\b"), "the model"),
+    (re.compile(r"\b(Lasso)?MoEClassifier\b"), "the model"),
     (re.compile(r"Use offset= or sample_weight="), "Use --offset or --weights"),
     (re.compile(r"was fitted with (exposure|offset)=; pass \1= of these rows as well"), r"needs --\1 COL"),
     (re.compile(r"\b(exposure|offset)=(?= |\.|,)"), r"--\1"),
-    (re.compile(r"\bMoERegressor\b"), "the model"),
+    (re.compile(r"\b(Lasso)?MoERegressor\b"), "the model"),
     (re.compile(r"\(X\.drop\(columns=\[[^\]]*\]\); command line: (--drop [^)]*)\)"), r"(\1)"),
     (re.compile(r"unseen='reference' \(command line: (--unseen reference)\)"), r"\1"),
     (re.compile(r"\s*\(?command line: (--[a-z-]+(?: [\w-]+)?)\)?"), r" (\1)"),
