@@ -12,7 +12,6 @@ from classicmoe import LassoMoERegressor, MoERegressor
 from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.experts import GaussianExpert
 
-
 pytestmark = [
     pytest.mark.filterwarnings("ignore::classicmoe.exceptions.NotReplicatedWarning"),
     pytest.mark.filterwarnings("ignore::classicmoe.exceptions.SuspectSolutionWarning"),
@@ -54,9 +53,10 @@ def violation(m, X, y):
     by_gate = (resp - gate).T @ Z
     by_expert = (resp * (y[:, None] - mean) / m.expert_scale_**2).T @ Z
     worst = [np.abs((resp - gate).sum(axis=0)).max()]
-    for slope, gradient, alpha in ((m.gate_coef_, by_gate, m.alpha_gate_), (m.expert_coef_, by_expert, m.alpha_expert_)):
-        off = np.where(slope != 0.0, np.abs(gradient - alpha * np.sign(slope)), np.maximum(np.abs(gradient) - alpha, 0.0))
-        worst.append(off.max())
+    sides = (m.gate_coef_, by_gate, m.alpha_gate_), (m.expert_coef_, by_expert, m.alpha_expert_)
+    for slope, gradient, alpha in sides:
+        beyond = np.maximum(np.abs(gradient) - alpha, 0.0)
+        worst.append(np.where(slope != 0.0, np.abs(gradient - alpha * np.sign(slope)), beyond).max())
     return max(worst)
 
 
