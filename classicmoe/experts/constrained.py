@@ -24,7 +24,7 @@ from classicmoe.covariances.linear import EMPTY
 from classicmoe.experts.penalised import Parametrisation, PenalisedExpert
 from classicmoe.penalties import Majoriser, Penalty
 from classicmoe.penalties._active_set import maximise_within, nearest, shortest
-from classicmoe.penalties._limits import Limits
+from classicmoe.penalties._limits import MET, ROUNDING, Limits
 
 
 class ConstrainedExpert(PenalisedExpert):
@@ -55,10 +55,10 @@ class ConstrainedExpert(PenalisedExpert):
             return np.inf
         return super().penalty(params)
 
-    def _nearest(self, params: Any) -> Any:
+    def _nearest(self, params: Any, within: float = MET) -> Any:
         """Return the parameters with the nearest coefficients that meet the constraints."""
         line = self.base.as_line(params)
-        if not self._binds(params) or self.limits.hold(line.coef):
+        if not self._binds(params) or self.limits.hold(line.coef, within):
             return params
         coef = nearest(self.limits, self.majoriser(params), line.coef)
         return self.base.from_line(line._replace(coef=coef), params)
@@ -69,7 +69,7 @@ class ConstrainedExpert(PenalisedExpert):
 
     def unpack(self, vector: Array, like: Any) -> Any:
         """Invert :meth:`pack`; a leap that led beyond the constraints comes back to the nearest point within."""
-        return self._nearest(self.base.unpack(vector, like))
+        return self._nearest(self.base.unpack(vector, like), ROUNDING)
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -84,9 +84,8 @@ class ConstrainedExpert(PenalisedExpert):
         """Return the step to the maximum within the constraints, (K, p); 0 for experts without rows."""
         if len(coef) != self.limits.n_lines:
             return super()._change(majoriser, hessian, gradient, coef, mass, ground)
-        tol = EXACT * np.abs(shortest(self.limits, majoriser, gradient, coef)).max()
         empty = np.broadcast_to((mass <= EMPTY * ground.weight)[:, None], coef.shape)
-        return maximise_within(self.limits, majoriser, hessian, gradient, coef, tol, empty) - coef
+        return maximise_within(self.limits, majoriser, hessian, gradient, coef, EXACT, empty) - coef
 
     def score(self, params: Any, statistics: Any) -> Array:
         """Return what the multipliers of the constraints leave of the derivatives in the coefficients, and the rest."""

@@ -20,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.contracts import SHARE, Array, Ground, Step
+from classicmoe.contrasts import EXACT
 from classicmoe.gates.penalised import Form, PenalisedGate
 from classicmoe.gates.softmax import SoftmaxParameters, SoftmaxStatistics
 from classicmoe.penalties import Majoriser, Penalty
 from classicmoe.penalties._active_set import maximise_within, nearest, shortest
-from classicmoe.penalties._limits import Limits
+from classicmoe.penalties._limits import MET, ROUNDING, Limits
 from classicmoe.symmetric import unpack_symmetric, upper_triangle
 
 
@@ -63,9 +64,9 @@ class ConstrainedGate(PenalisedGate):
         """Return the penalty on the slopes; infinity beyond the constraints."""
         return super().penalty(params) if not self._binds(params) or self.limits.hold(params.coef) else np.inf
 
-    def _nearest(self, params: SoftmaxParameters) -> SoftmaxParameters:
+    def _nearest(self, params: SoftmaxParameters, within: float = MET) -> SoftmaxParameters:
         """Return the nearest coefficients that meet the constraints."""
-        if not self._binds(params) or self.limits.hold(params.coef):
+        if not self._binds(params) or self.limits.hold(params.coef, within):
             return params
         return self._levelled(nearest(self.limits, self.majoriser(params.coef), params.coef))
 
@@ -75,7 +76,7 @@ class ConstrainedGate(PenalisedGate):
 
     def unpack(self, vector: Array, like: SoftmaxParameters) -> SoftmaxParameters:
         """Invert :meth:`pack`; a leap that led beyond the constraints comes back to the nearest point within."""
-        return self._nearest(super().unpack(vector, like))
+        return self._nearest(super().unpack(vector, like), ROUNDING)
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -92,7 +93,7 @@ class ConstrainedGate(PenalisedGate):
         majoriser = self.majoriser(coef)
         hessian = _bound(ground.gate_gram, len(coef)) if curvature is None else _hessian(curvature, coef.shape)
         new = maximise_within(
-            self.limits, majoriser, hessian, statistics.gradient, coef, 0.0, self._without_level(majoriser)
+            self.limits, majoriser, hessian, statistics.gradient, coef, EXACT, self._without_level(majoriser)
         )
         share = 1.0 if curvature is None else SHARE[step]
         return self._levelled(coef + share * (new - coef))

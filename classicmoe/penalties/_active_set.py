@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from classicmoe.contracts import Array
 from classicmoe.penalties._limits import Limits, coupled
 from classicmoe.penalties._penalty import Majoriser, maximise, violation
-from classicmoe.penalties._program import SOLVED, Program, unexplained
+from classicmoe.penalties._program import Program, unexplained
 
 FLAT = 1e-12  # of the largest second derivative, below which a coefficient has none
 HELD = 1e50  # a threshold beyond which a coefficient is held at zero
@@ -30,7 +30,7 @@ def maximise_within(
     hessian: Array,
     gradient: Array,
     coef: Array,
-    tol: float,
+    share: float,
     fixed: NDArray[np.bool_] | None = None,
 ) -> Array:
     r"""Return the c that maximises :math:`g^\top(c-b) - \tfrac12 (c-b)^\top H (c-b)` minus the majoriser within limits.
@@ -38,9 +38,11 @@ def maximise_within(
     Parameters
     ----------
     limits : Limits
-    majoriser, hessian, gradient, coef, tol
-        As in :func:`maximise`; the majoriser is not grouped. Lines that no constraint sees are maximised to ``tol``,
-        the others exactly.
+    majoriser, hessian, gradient, coef
+        As in :func:`maximise`; the majoriser is not grouped.
+    share : float
+        To which share of what they are at ``coef`` violations are brought down in lines of blocks that no constraint
+        sees; those of others are brought to zero.
     fixed : (L, p) of bool, optional
         Coefficients that stay as they are.
 
@@ -61,6 +63,8 @@ def maximise_within(
     for lines, rows in coupled(limits):
         made = Majoriser(majoriser.threshold[lines], majoriser.ridge[lines])
         if not len(rows):
+            wrong = np.abs(violation(made, gradient[lines], coef[lines])).max()
+            tol = share * max(wrong, FLAT * np.abs(gradient[lines]).max())
             free = maximise(made, hessian[lines], gradient[lines], coef[lines], tol)
             out[lines] = np.where(fixed[lines], coef[lines], free)
             continue
@@ -82,7 +86,8 @@ def _together(
     out = np.where(held, 0.0, coef.ravel())
     given = out.copy()
     given[free] = 0.0
-    inner = hessian[np.ix_(free, free)] + np.diag(majoriser.ridge.ravel()[free])
+    inner = hessian[free[:, None], free]
+    inner[np.diag_indices_from(inner)] += majoriser.ridge.ravel()[free]
     slope = gradient.ravel()[free] + (hessian @ (coef.ravel() - given))[free]
     bent = np.diagonal(inner)
     most = bent.max(initial=0.0) or 1.0
@@ -107,7 +112,7 @@ def nearest(limits: Limits, majoriser: Majoriser, coef: Array) -> Array:
     """Return the nearest coefficients (L, p) within the limits; those with infinite thresholds are zero."""
     held = Majoriser(np.where(majoriser.threshold >= HELD, np.inf, 0.0), np.zeros(coef.shape))
     identity = np.broadcast_to(np.eye(coef.shape[1]), (len(coef), coef.shape[1], coef.shape[1]))
-    return maximise_within(limits, held, identity, np.zeros(coef.shape), coef, SOLVED)
+    return maximise_within(limits, held, identity, np.zeros(coef.shape), coef, 1.0)
 
 
 def shortest(limits: Limits, majoriser: Majoriser, gradient: Array, coef: Array) -> Array:

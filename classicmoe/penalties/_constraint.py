@@ -58,6 +58,12 @@ class Constraint(ABC):
         expert = getattr(self, "expert", None)
         return [] if expert is None else [expert]
 
+    def to_state(self) -> dict[str, Any]:
+        """Return the constraint as JSON: its kind and the arguments that are not defaults."""
+        told = {own.name: getattr(self, own.name) for own in fields(self)}
+        state = {own.name: _plain(told[own.name]) for own in fields(self) if told[own.name] != own.default}
+        return {"kind": type(self).__name__} | state
+
     def __repr__(self) -> str:
         told = []
         for own in sorted(fields(self), key=lambda own: own.kw_only is True):
@@ -92,3 +98,10 @@ def wrong_equation(equals: Any, lower: Any, upper: Any) -> str | None:
     if np.isfinite(lower) or np.isfinite(upper):
         return "equals goes without lower and upper"
     return None if np.ndim(equals) == 0 and np.isfinite(equals) else f"equals must be a number, not {equals!r}"
+
+
+def _plain(value: Any) -> Any:
+    """Return names and numbers, or lists of them, as JSON knows them."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(entry) for entry in value]
+    return value.item() if isinstance(value, np.generic) else value

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from classicmoe.contracts import Array
 
 MET = 1e-8  # by which coefficients may be beyond a limit, beside rounding of the limit itself
+ROUNDING = 1e-14  # what is beyond a limit by more may gain more than a step on it
 AT = 1e-9  # from a limit, below which coefficients are at it
 
 
@@ -57,9 +58,9 @@ class Limits(NamedTuple):
         """Return how far below their bounds coefficients (L, p) are, (R,)."""
         return np.asarray(self.bound - np.tensordot(self.rows, coef, 2))
 
-    def hold(self, coef: Array) -> bool:
+    def hold(self, coef: Array, within: float = MET) -> bool:
         """Tell whether all constraints hold."""
-        slack, most = self.slack(coef), MET * (1.0 + np.abs(self.bound))
+        slack, most = self.slack(coef), within * (1.0 + np.abs(self.bound))
         return bool((np.where(self.exact, -np.abs(slack), slack) >= -most).all())
 
     def active(self, coef: Array) -> NDArray[np.bool_]:
@@ -77,8 +78,10 @@ class Limits(NamedTuple):
 def coupled(limits: Limits) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return the lines that constraints couple, group by group, and the rows of each group."""
     touched = np.asarray(limits.rows.any(axis=2))  # (R, L)
-    label = np.arange(limits.n_lines)
-    for row in touched:
-        label[np.isin(label, label[row])] = label[row].min()
-    groups = [np.flatnonzero(label == own) for own in np.unique(label)]
+    reach = np.dot(touched.T.astype(float), touched) + np.eye(limits.n_lines) > 0.0
+    for _ in range(int(np.log2(limits.n_lines)) + 1):  # chains of couples
+        reach = np.dot(reach.astype(float), reach) > 0.0
+    groups = [np.flatnonzero(own) for own in np.unique(reach, axis=0)[::-1]] if reach.sum() > len(reach) else None
+    if groups is None:
+        groups = [np.array([line]) for line in range(limits.n_lines)]
     return [(lines, np.flatnonzero(touched[:, lines].any(axis=1))) for lines in groups]

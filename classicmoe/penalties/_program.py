@@ -66,19 +66,17 @@ class Program(NamedTuple):
         return np.where(np.abs(found) > TINY * (1.0 + np.abs(found).max(initial=0.0)), found, 0.0)
 
     def newton(self, x: Array, multipliers: Array, enough: float) -> tuple[Array, float]:
-        """Return the best point of Newton's method, and by how much the conditions are off there."""
-        best, least = x, np.inf
-        for _ in range(ROUNDS):
-            pulled = self.pulled(x, multipliers)
-            inside = (self.threshold == 0.0) | (np.abs(pulled) > self.threshold)
-            active = self.exact | (multipliers > self.bound - self.rows @ x)
-            x, multipliers = self.solve(inside, np.sign(pulled), active, x, multipliers)
-            off = self.off(x, multipliers)
-            if off < least:
-                best, least = x, off
-            if off < enough:
+        """Return the point at which Newton's method ends, and by how much the conditions are off there."""
+        for rounds_left in range(ROUNDS, -1, -1):
+            pulled = x + self.slope - self.hessian @ x - multipliers @ self.rows
+            slack = self.bound - self.rows @ x
+            by_x, by_row = x - soft(pulled, self.threshold), np.where(self.exact, slack, np.minimum(slack, multipliers))
+            off = max(float(np.abs(by_x).max(initial=0.0)), float(np.abs(by_row).max(initial=0.0)))
+            if off < enough or not rounds_left:
                 break
-        return best, least
+            inside, active = (self.threshold == 0.0) | (np.abs(pulled) > self.threshold), multipliers > slack
+            x, multipliers = self.solve(inside, np.sign(pulled), active | self.exact, x, multipliers)
+        return x, off
 
     def climbed(self, x: Array, enough: float) -> tuple[Array, float]:
         """Return the point that an active-set method reaches, and by how much the conditions are off there.
@@ -152,19 +150,9 @@ class Program(NamedTuple):
     def estimated(self, x: Array) -> Array:
         """Return the multipliers that explain the derivatives at a point best."""
         out, at = np.zeros(len(self.bound)), np.flatnonzero(self.at(x))
-        out[at] = least_squares(self.rows[at], self.slope - self.hessian @ x, self.threshold, x)
+        if len(at):
+            out[at] = least_squares(self.rows[at], self.slope - self.hessian @ x, self.threshold, x)
         return out
-
-    def pulled(self, x: Array, multipliers: Array) -> Array:
-        """Return what the soft threshold is applied to."""
-        return np.asarray(x + self.slope - self.hessian @ x - multipliers @ self.rows)
-
-    def off(self, x: Array, multipliers: Array) -> float:
-        """Return by how much the conditions of optimality are violated."""
-        slack = self.bound - self.rows @ x
-        by_row = np.where(self.exact, slack, np.minimum(slack, multipliers))
-        by_x = x - soft(self.pulled(x, multipliers), self.threshold)
-        return float(np.abs(np.concatenate([by_x, by_row])).max(initial=0.0))
 
     def solve(
         self, inside: NDArray[np.bool_], sign: Array, active: NDArray[np.bool_], x: Array, multipliers: Array
@@ -173,8 +161,8 @@ class Program(NamedTuple):
         free, rows = np.flatnonzero(inside), np.flatnonzero(active)
         n = len(free)
         matrix = np.zeros((n + len(rows), n + len(rows)))
-        matrix[:n, :n] = self.hessian[np.ix_(free, free)]
-        matrix[n:, :n] = self.rows[np.ix_(rows, free)]
+        matrix[:n, :n] = self.hessian[free[:, None], free]
+        matrix[n:, :n] = self.rows[rows[:, None], free]
         matrix[:n, n:] = matrix[n:, :n].T
         right = np.append((self.slope - self.threshold * sign)[free], self.bound[rows])
         both = _solution(matrix, right, np.append(x[free], multipliers[rows]))

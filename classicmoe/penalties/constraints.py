@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import pairwise
@@ -274,6 +274,15 @@ class Linear(Constraint):
     def named_experts(self) -> list[int]:
         """The experts that are named."""
         return [k for _, _, k in self.terms]
+
+
+KINDS: dict[str, type[Constraint]] = {own.__name__: own for own in (Sign, Bounds, Sum, Increasing, Ordered, Linear)}
+
+
+def from_state(state: Mapping[str, Any]) -> Constraint:
+    """Invert :meth:`Constraint.to_state`."""
+    arguments = dict(state)
+    return KINDS[arguments.pop("kind")](**arguments)
 
 
 # -- the solver -------------------------------------------------------------------------------------------------------
