@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import numpy as np
 from sklearn.utils import Tags
 
 from classicmoe.contracts import Array, Expert
-from classicmoe.em.loop import Control
-from classicmoe.em.mixture import Mixture, MixtureParameters
+from classicmoe.em.mixture import Mixture
 from classicmoe.em.source import ArraySource, Batches
-from classicmoe.em.working_set import Solved, parts_of
 from classicmoe.exceptions import ConfigurationError, DataError
 from classicmoe.experts import EXPERTS, MultinomialExpert
 from classicmoe.models._classification import BaseMoEClassifier
@@ -20,65 +17,12 @@ from classicmoe.models._fitted_by_em import Asked
 from classicmoe.models._lasso import Criterion, FittedByLasso, check_lasso_settings
 from classicmoe.models.beside import Beside, check_family
 from classicmoe.models.labels import Classes, class_weights, encode, learn_classes
-from classicmoe.models.lasso_path import PROHIBITIVE, UNPENALISED, Answer, LassoProblem
+from classicmoe.models.lasso_classes import ClassesProblem
+from classicmoe.models.lasso_path import Answer, LassoProblem
 from classicmoe.models.lasso_terms import Terms
 from classicmoe.models.response import response_names
 from classicmoe.models.rows import NOTHING, Rows
 from classicmoe.models.settings import component
-
-
-class ClassesProblem(LassoProblem):
-    """A Lasso problem whose response is a class.
-
-    Without columns a mixture of class frequencies is again class frequencies, whatever the experts: solutions without
-    columns are one in which all experts are alike.
-    """
-
-    def __init__(self, *arguments: Any):
-        super().__init__(*arguments)
-        self._nulls: dict[int, Solved] = {}
-
-    def null(self) -> Solved:
-        """Return the solution without penalised columns in which all experts are alike."""
-        k = self.asked.n_experts
-        if k not in self._nulls:
-            empty = np.zeros(0, dtype=np.intp)
-            make = self.terms.make(PROHIBITIVE, PROHIBITIVE)
-            mixture, (_, look) = make((empty, empty)), self.wide.on((empty, empty))
-            alike = MixtureParameters(mixture.gate.start(k, 1), mixture.expert.start(k, look.ground))
-            control = Control(max_iter=self.asked.max_iter, flat=UNPENALISED, by_gain=False)
-            self._nulls[k] = self.wide.solve(make, (empty, empty), alike, control)
-        return self._nulls[k]
-
-    def grid(
-        self, null: Solved, alpha_gate: Any, alpha_expert: Any, ratio: float, share: float, n: int
-    ) -> tuple[list[tuple[Any, Any]], int]:
-        """Return the grid and the place on it below which columns may enter.
-
-        With derivatives that are the largest of all solutions without columns: one expert has all rows, or the gate
-        tells classes apart.
-        """
-        k = self.asked.n_experts
-        _, by_expert = null.gradient
-        pooled = by_expert.reshape(k, -1, by_expert.shape[-1]).sum(axis=0)
-        largest = np.abs(pooled).max(axis=0)
-        if self.terms.kind == "group":
-            largest = np.sqrt(np.square(pooled).mean(axis=0))
-        apart = 0.5 * np.abs(pooled).sum(axis=0)
-        bounds = tuple(np.broadcast_to(bound, (k, len(bound))) for bound in (apart, largest))
-        return super().grid(null._replace(gradient=bounds), alpha_gate, alpha_expert, ratio, share, n)
-
-    def answer(self, alphas: tuple[Any, Any], solved: Solved, seconds: float = 0.0) -> Answer:
-        """Return a solution in the user's units; without columns the one in which all experts are alike."""
-        make = self.terms.make(*alphas)
-        both = zip(parts_of(make(solved.columns)), solved.params, strict=True)
-        if self.asked.n_experts > 1 and not any(part.used(own).any() for part, own in both):
-            null = self.null()
-            wrong = self.wide.violations(make, null.columns, null.params, null.gradient)
-            worst = max(float(own.max(initial=0.0)) for own in wrong)
-            if worst == 0.0:
-                solved = null._replace(violation=null.outcome.gradient_norm * self.weight)
-        return super().answer(alphas, solved, seconds)
 
 
 class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
@@ -134,8 +78,12 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
     Notes
     -----
     Without columns the experts cannot be told apart; a penalty that lets none in leaves them all alike, at the classes'
-    frequencies. The scatter of a class about its probability says nothing that the probability does not: columns that
-    the experts use with opposite signs are found by starts only, which see few of very many columns.
+    frequencies. With as many experts as classes the gate may do all the work, with experts that say one class each:
+    look at ``support_`` before reading a gate as regions.
+
+    The scatter of a class about its probability says nothing that the probability does not. Columns that the experts
+    use with opposite signs, so that one expert would not use them, are found by starts only, and these see some twenty
+    of very many columns.
 
     References
     ----------
@@ -152,9 +100,11 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(600, 8))
     >>> up = np.where(X[:, 0] > 0, 3.0 * X[:, 1], -3.0 * X[:, 1]) + rng.logistic(size=600) > 0
-    >>> m = LassoMoEClassifier(2, n_alphas=10, n_init=4, random_state=0).fit(X, np.where(up, "up", "down"))
-    >>> bool(m.support_["expert"][:, :, 1].any()), bool(m.support_["gate"][:, 0].any())
-    (True, True)
+    >>> m = LassoMoEClassifier(2, 3.0, 3.0, n_init=4, random_state=0).fit(X, np.where(up, "up", "down"))
+    >>> int(np.abs(m.gate_coef_).max(axis=0).argmax()), int(np.abs(m.expert_coef_).max(axis=(0, 1)).argmax())
+    (0, 1)
+    >>> m.support_["expert"].shape
+    (2, 2, 8)
     """
 
     _problem_type = ClassesProblem

@@ -172,16 +172,17 @@ def test_steps_lead_to_where_the_conditions_of_optimality_hold(case, n_classes):
 @pytest.mark.parametrize("n_classes", (2, 3))
 def test_each_expert_is_scikit_learns_weighted_lasso(n_classes):
     fixed = Fixed(150, n_classes)
-    alpha = np.array([2.0, 6.0])
-    params, values = fixed.solve(fixed.expert(L1(alpha)))
-    peers = 0.0
+    alpha, weights = np.array([2.0, 6.0]), np.array([[1.0, 0.5, 2.0, 1.0], [0.5, 1.0, 1.0, 3.0]])
+    params, values = fixed.solve(fixed.expert(L1(alpha, weights=weights)))
+    peers, slopes = 0.0, params.coef[..., 1:]
     for k in range(K):
+        Z = fixed.Z / weights[k]  # a slope of c there is one of c / weight
         peer = LogisticRegression(l1_ratio=1.0, solver="saga", C=1.0 / alpha[k], tol=1e-10, max_iter=20_000)
-        peer.fit(fixed.Z, fixed.y, sample_weight=fixed.resp[k])
-        coef = params.coef[k, :, 1:] if n_classes == 3 else params.coef[k, 1:, 1:] - params.coef[k, :1, 1:]
+        peer.fit(Z, fixed.y, sample_weight=fixed.resp[k])
+        coef = weights[k] * (slopes[k] if n_classes == 3 else slopes[k, 1:] - slopes[k, :1])
         assert np.allclose(coef, peer.coef_, atol=1e-6)
         assert ((coef == 0.0) == (np.abs(peer.coef_) < 1e-9)).all() and (coef == 0.0).any()
-        own = peer.predict_log_proba(fixed.Z)[np.arange(150), fixed.y.astype(int)]
+        own = peer.predict_log_proba(Z)[np.arange(150), fixed.y.astype(int)]
         peers += fixed.resp[k] @ own - alpha[k] * np.abs(peer.coef_).sum()
     assert values[-1] == pytest.approx(peers, rel=1e-8)
 
