@@ -20,7 +20,7 @@ from classicmoe.models.lasso_cv import held_out
 from classicmoe.models.lasso_path import Answer, Asked, LassoProblem
 from classicmoe.models.lasso_result import LassoPath
 from classicmoe.models.lasso_search import Found, LassoSearch, Pilot
-from classicmoe.models.lasso_terms import Terms, check_terms, constrained
+from classicmoe.models.lasso_terms import Terms, check_base, check_terms, constrained
 from classicmoe.models.publishing import publish_columns, publish_outcome, warn_about_outcome, warn_dropped
 from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import component, integer, seeds
@@ -114,6 +114,7 @@ class FittedByLasso(FittedByEM):
     def _search(self, rows: Rows, beside: Beside) -> None:
         """Find the solution that was asked for, or the best one along the path, and publish it."""
         terms = self._terms()
+        check_base(terms.base)
         check_terms(terms, self.alpha_gate, self.alpha_expert, self.n_experts)
         with one_native_thread():
             problem = self._problem(rows, terms)
@@ -123,6 +124,8 @@ class FittedByLasso(FittedByEM):
             else:
                 self.path_, self.paths_, answer, fit = self._along_the_path(problem, rows)
             self._publish_answer(problem, rows, answer, fit)
+        if self.path_ is not None:
+            self.path_ = self.path_.named_like(self.expert_coef_, self.expert_intercept_)
         self.exposure_used_, self.offset_used_ = beside.exposure is not None, beside.offset is not None
         for side, features, dropped in zip(
             ("the gate", "the experts"), (rows.reader.gate, rows.reader.expert), problem.dropped, strict=True

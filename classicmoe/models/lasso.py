@@ -83,7 +83,8 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
     n_parameters_ : int
         Degrees of freedom: free parameters and non-zero slopes, of a column of the gate K - 1 at most.
     log_likelihood_, objective_, starts_, verdict_, ...
-        As in :class:`MoERegressor`; ``starts_`` are those at the chosen penalties.
+        As in :class:`MoERegressor`; along a path ``starts_`` are those on a few columns under a weak penalty, with
+        objectives of their own, marked where they lead to the published solution.
 
     References
     ----------

@@ -94,6 +94,9 @@ class LassoProblem:
         """Return the same problem for another number of experts."""
         other = copy(self)
         other.asked = self.asked._replace(n_experts=n_experts)
+        own = (self.terms.gate_weights, self.terms.expert_weights)
+        weights = [w.min(axis=0) if w is not None and w.ndim == 2 else w for w in own]  # a column that any may take
+        other.terms = self.terms._replace(gate_weights=weights[0], expert_weights=weights[1])
         return other
 
     def weakest(self, alpha_gate: Any, alpha_expert: Any) -> float:

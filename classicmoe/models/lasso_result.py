@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,16 @@ class LassoPath:
             chosen,
             [a.solved.outcome.status.name for a in answers],
         )
+
+    def named_like(self, expert_coef: Array, expert_intercept: Array) -> LassoPath:
+        """Return the path with experts in the order in which the chosen solution is published."""
+        k = len(expert_coef)
+        ours = (self.expert_intercept[self.chosen], self.expert_coef[self.chosen])
+        parts = [
+            np.column_stack([a.reshape(k, -1), b.reshape(k, -1)]) for a, b in (ours, (expert_intercept, expert_coef))
+        ]
+        order = aligned(*parts)
+        return replace(self, **{name: getattr(self, name)[:, order] for name in (n.rstrip("_") for n in NAMES)})
 
     def table(self) -> Any:
         """Return one row per penalty as a pandas data frame."""

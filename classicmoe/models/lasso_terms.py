@@ -11,6 +11,7 @@ from classicmoe.contracts import Array, Design, Response
 from classicmoe.em.mixture import Mixture
 from classicmoe.em.working_set import Columns, MakeMixture
 from classicmoe.exceptions import ConfigurationError
+from classicmoe.experts import EXPERTS
 from classicmoe.experts.constrained import ConstrainedExpert
 from classicmoe.experts.penalised import PenalisedExpert
 from classicmoe.experts.penalised_classes import PenalisedClasses
@@ -150,6 +151,21 @@ def least_alpha(penalty_at_one: Penalty, gradient: Array) -> float:
 def geometric(top: float, share: float, n: int) -> Array:
     """Return n penalties from ``top`` down to ``share`` of it."""
     return top * np.geomspace(1.0, share, n) if n > 1 else np.array([top])
+
+
+def check_base(base: Any) -> None:
+    """Refuse families whose steps are not those of one penalised quadratic.
+
+    Raises
+    ------
+    ConfigurationError
+        With the families that can be penalised.
+    """
+    if not (hasattr(base, "quadratic") or getattr(base, "classifies", False)):
+        can = [name for name, family in EXPERTS.items() if hasattr(family, "quadratic")]
+        raise ConfigurationError(
+            f"expert={getattr(base, 'name', base)!r} experts cannot be penalised; these can: {', '.join(can)}."
+        )
 
 
 def check_terms(terms: Terms, alpha_gate: Any, alpha_expert: Any, n_experts: int) -> None:

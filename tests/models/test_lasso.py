@@ -247,3 +247,25 @@ def test_slopes_need_a_path():
     X, y = regimes(150, 5)
     with pytest.raises(TooFewModelsError, match="n_alphas=4"):
         quick(n_alphas=4, criterion="slope", n_init=2).fit(X, y)
+
+
+def test_weights_per_expert():
+    X, y = regimes(150, 5)
+    weights = np.ones((2, 5))
+    weights[0, 1] = np.inf
+    m = quick(6.0, 12.0, expert_weights=weights, n_init=2).fit(X, y)
+    assert (m.expert_coef_[:, 1] == 0.0).any()
+
+
+def test_path_is_in_the_order_of_the_experts():
+    X, y = regimes(150, 5)
+    m = quick(n_alphas=6, n_init=2).fit(X, -y)
+    at = m.path_.chosen
+    np.testing.assert_array_equal(m.path_.expert_coef[at], m.expert_coef_)
+    np.testing.assert_array_equal(m.path_.gate_coef[at], m.gate_coef_)
+
+
+def test_families_without_a_quadratic_are_refused():
+    X, y = regimes(60, 4)
+    with pytest.raises(ConfigurationError, match="these can: gaussian"):
+        quick(1.0, 1.0, expert="skew_normal").fit(X, y)
