@@ -205,7 +205,7 @@ class Path:
         last = max(index for index, point in self.points.items() if self.root(point.branch) == self.root(branch))
         empty = [index for index, point in self.points.items() if not self.has_columns(point.solved)]
         first = max((index for index in empty if index < min(set(self.points) - set(empty), default=0)), default=0)
-        self.points = {index: point for index, point in self.points.items() if first <= index <= last}
+        self.points = {index: point for index, point in self.points.items() if min(first, last) <= index <= last}
 
     def polish(self) -> None:
         """Climb on to the exact solution at every point."""

@@ -93,6 +93,13 @@ class PenalisedExpert:
         kept[k] = coef[k]
         return kept
 
+    def unpack(self, vector: Array, like: Any) -> Any:
+        """Return parameters of free coordinates; slopes that an infinite threshold holds at zero stay there."""
+        params = self.base.unpack(vector, like)
+        line = self.base.as_line(params)
+        held = np.isinf(np.broadcast_to(self.majoriser(like).threshold, line.coef.shape))
+        return self.base.from_line(line._replace(coef=np.where(held, 0.0, line.coef)), params) if held.any() else params
+
     def violation_at_zero(self, params: Any, gradient: Array) -> Array:
         """Return by how much derivatives (K, 1 + P) exceed what slopes of zero allow, per column, (P,)."""
         zero, scale = np.zeros_like(gradient), self._scale(params)

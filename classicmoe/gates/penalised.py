@@ -131,8 +131,10 @@ class PenalisedGate(SoftmaxGate):
         return params.coef.ravel()
 
     def unpack(self, vector: Array, like: SoftmaxParameters) -> SoftmaxParameters:
-        """Invert :meth:`pack`."""
-        return self._levelled(vector.reshape(like.coef.shape).copy())
+        """Invert :meth:`pack`; slopes that an infinite threshold holds at zero stay there."""
+        coef = vector.reshape(like.coef.shape)
+        held = np.isinf(np.broadcast_to(self.majoriser(like.coef).threshold, coef.shape))
+        return self._levelled(np.where(held, 0.0, coef))
 
     def permute(self, params: SoftmaxParameters, order: NDArray[np.intp]) -> SoftmaxParameters:
         """Return the coefficients with experts in another order; in the reference form the last one is zero again."""

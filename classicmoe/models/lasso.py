@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from sklearn.utils import Tags
+
 from classicmoe.contracts import Array, Expert
 from classicmoe.models._base import BaseMoERegressor
 from classicmoe.models._lasso import Criterion, FittedByLasso, check_lasso_settings
@@ -168,6 +170,12 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Tags:
+        """Declare sparse tables."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def fit(
         self,

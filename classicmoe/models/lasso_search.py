@@ -125,6 +125,8 @@ class LassoSearch:
         solved, _ = path.solve(first, null)
         path.follow(first, solved, up=False)
         branches = self._enter(path, grid, pilot) if pilot is not None else []
+        if not path.points:  # no solution is regular, and the verdict will say so
+            path.points[first] = Point(first, solved, 0, 0.0)
         path.reconcile()
         best = path.points[max(path.points, key=lambda i: path.merit(i, path.points[i].solved))]
         path.end_with(best.branch)
