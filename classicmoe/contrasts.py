@@ -74,12 +74,18 @@ def penalised_direction(
     objective. It is maximised until the conditions of optimality hold to a share :data:`EXACT` of how far they are off.
     """
     wrong = np.abs(violation(majoriser, gradient, coef)).max()
-    if curvature is None:
+    if curvature is None:  # alike for all lines
         hessian = np.broadcast_to(0.5 * gram, (len(coef), *gram.shape))
     else:
-        blocks = _blocks(unpack_symmetric(curvature, coef.shape[1]), len(coef))
-        hessian = blocks.transpose(0, 2, 1, 3).reshape(coef.size, coef.size)
+        hessian = minus_hessian(curvature, coef.shape)
     return maximise(majoriser, hessian, gradient, coef, EXACT * wrong) - coef
+
+
+def minus_hessian(curvature: Array, shape: tuple[int, ...]) -> Array:
+    """Return minus the second derivative in all coefficients, (K * p, K * p), from its packed pairs."""
+    n, width = shape
+    blocks = _blocks(unpack_symmetric(curvature, width), n)
+    return np.asarray(blocks.transpose(0, 2, 1, 3).reshape(n * width, n * width))
 
 
 def _blocks(pairs: Array, n: int) -> Array:

@@ -19,12 +19,12 @@ from collections.abc import Callable
 from math import inf, lgamma, log
 
 
-def aic(log_likelihood: float, n_parameters: int) -> float:
+def aic(log_likelihood: float, n_parameters: float) -> float:
     """Akaike's criterion."""
     return -2.0 * log_likelihood + 2.0 * n_parameters
 
 
-def aicc(log_likelihood: float, n_parameters: int, n: float) -> float:
+def aicc(log_likelihood: float, n_parameters: float, n: float) -> float:
     """Akaike's criterion with the small-sample term; infinite when n <= k + 1."""
     room = n - n_parameters - 1.0
     if room <= 0.0:
@@ -32,28 +32,28 @@ def aicc(log_likelihood: float, n_parameters: int, n: float) -> float:
     return aic(log_likelihood, n_parameters) + 2.0 * n_parameters * (n_parameters + 1.0) / room
 
 
-def bic(log_likelihood: float, n_parameters: int, n: float) -> float:
+def bic(log_likelihood: float, n_parameters: float, n: float) -> float:
     """Schwarz's criterion."""
     return -2.0 * log_likelihood + n_parameters * log(n)
 
 
-def sabic(log_likelihood: float, n_parameters: int, n: float) -> float:
+def sabic(log_likelihood: float, n_parameters: float, n: float) -> float:
     """Schwarz's criterion with Sclove's adjusted sample size (n + 2) / 24."""
     return -2.0 * log_likelihood + n_parameters * log((n + 2.0) / 24.0)
 
 
-def caic(log_likelihood: float, n_parameters: int, n: float) -> float:
+def caic(log_likelihood: float, n_parameters: float, n: float) -> float:
     """Bozdogan's consistent AIC."""
     return -2.0 * log_likelihood + n_parameters * (log(n) + 1.0)
 
 
-def icl(log_likelihood: float, n_parameters: int, n: float, entropy: float) -> float:
+def icl(log_likelihood: float, n_parameters: float, n: float, entropy: float) -> float:
     """Integrated completed likelihood: BIC plus twice the entropy of the responsibilities."""
     return bic(log_likelihood, n_parameters, n) + 2.0 * entropy
 
 
 def ebic(
-    log_likelihood: float, n_parameters: int, n: float, n_slopes: int, n_candidates: int, gamma: float = 1.0
+    log_likelihood: float, n_parameters: float, n: float, n_slopes: int, n_candidates: int, gamma: float = 1.0
 ) -> float:
     r"""Return the extended BIC: BIC plus what it costs to say which slopes of the candidates are not zero.
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from classicmoe.cli.output import aligned
+from classicmoe.cli.output import Table, aligned
 from classicmoe.cli.words import and_list, number, title
 from classicmoe.messages import count_text
 from classicmoe.models.tables import expert_table_rows, gate_table_rows, output_names
-
-if TYPE_CHECKING:
-    from classicmoe.cli.tables import Table
 
 POINTS = 12
 """Rows of a path that are printed."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from classicmoe.cli.words import for_command_line
 
+Table = tuple[list[str], list[list[Any]]]  # header and rows
+
 
 def jsonable(value: Any) -> Any:
     """Return a value as JSON can hold it: arrays as lists, NaN and infinities as null."""

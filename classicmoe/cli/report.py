@@ -14,10 +14,11 @@ from classicmoe.cli.carried import known_text
 from classicmoe.cli.family_words import words_of
 from classicmoe.cli.lasso import is_lasso
 from classicmoe.cli.lasso_report import lasso_section
+from classicmoe.cli.output import Table
 from classicmoe.cli.pictures import pictures_of_columns, pictures_of_search, pictures_of_slope
 from classicmoe.cli.slope import slope_section
 from classicmoe.cli.study import Study
-from classicmoe.cli.tables import Table, experts_table, gate_table
+from classicmoe.cli.tables import experts_table, gate_table
 from classicmoe.cli.version import versions
 from classicmoe.cli.words import for_command_line, number, title
 from classicmoe.criteria import CRITERIA

@@ -11,12 +11,10 @@ import numpy as np
 
 from classicmoe import criteria
 from classicmoe.cli.lasso import full_path_table, is_lasso
-from classicmoe.cli.output import aligned, markdown
+from classicmoe.cli.output import Table, aligned, markdown
 from classicmoe.cli.words import number
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.models.tables import coefficient_rows, expert_table_rows, gate_table_rows, output_names, response_names
-
-Table = tuple[list[str], list[list[Any]]]
 
 _STARTS = ("start", "kind", "seed", "objective", "n_iter", "seconds", "status", "degenerate", "suspect", "reached")
 

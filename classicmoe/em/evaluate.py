@@ -32,10 +32,10 @@ class Evaluator:
         self, mixture: Mixture, params: MixtureParameters, gate: Design, expert: Design, response: Response
     ) -> None:
         self.mixture, self.params = mixture, params
-        self._designs, self._response = (gate, expert), response
+        self.designs, self.response = (gate, expert), response
 
     def _blocks(self, source: Source) -> Iterator[RowBlock]:
-        block = RowBlock(*self._designs, self._response, source.chunk_rows)
+        block = RowBlock(*self.designs, self.response, source.chunk_rows)
         for task in source.tasks():
             for chunk in task:
                 yield block.load(chunk)
@@ -90,7 +90,7 @@ class Evaluator:
         def work(block: RowBlock, task: list[Chunk]) -> Array:
             return sum((self._totals(block.load(chunk)) for chunk in task[1:]), self._totals(block.load(task[0])))
 
-        workers = Workers(source, lambda: RowBlock(*self._designs, self._response, source.chunk_rows), n_workers)
+        workers = Workers(source, lambda: RowBlock(*self.designs, self.response, source.chunk_rows), n_workers)
         total = np.sum(list(workers.run(work)), axis=0)
         workers.close()
         conditional, maximised, entropy, unsure, weight = total[:5].tolist()

@@ -2,7 +2,7 @@ r"""A path of penalised solutions, from the penalty at which nothing enters to t
 
 The likelihood of a mixture has many maxima, and a path that begins where no column has entered follows one of them
 only. So several solutions are followed, in both directions: the one without columns, and the best distinct ones of
-many starts at some *anchors* of the grid. At every point the best is kept; where two neighbours come from different
+many starts where they enter the grid. At every point the best is kept; where two neighbours come from different
 branches each is tried as a start of the other.
 
 Source: Friedman, Hastie & Tibshirani (2010) for warm starts along a grid; Staedler, Buehlmann & van de Geer (2010).
@@ -26,7 +26,7 @@ from classicmoe.em.sample import draw_sample
 from classicmoe.em.status import Status
 from classicmoe.em.working_set import Columns, MakeMixture, Solved, WideProblem, joining, parts_of, recolumned
 
-FOLLOWED = 3  # distinct solutions of an anchor that are followed
+FOLLOWED = 3  # distinct solutions of many starts that are followed
 SAME = 1e-3  # log-likelihood units between objectives of one solution
 WORSE = 3.0  # log-likelihood units by which a branch may be behind,
 PATIENCE = 3  # at so many points running, before it is left
@@ -132,7 +132,7 @@ class Path:
 
     # -- the path ---------------------------------------------------------------------------------------------------
 
-    def follow(self, index: int, start: Solved, down: bool = True, up: bool = True) -> int:
+    def follow(self, index: int, start: Solved, up: bool = True) -> int:
         """Follow a solution from a point of the grid to its ends; return the branch that it is.
 
         The ends are the weakest penalty, more degrees of freedom than rows can tell apart, the strongest penalty, no
@@ -143,7 +143,7 @@ class Path:
         if known is not None:
             return known
         self.keep(Point(index, start, branch, 0.0))
-        ways = [range(index + 1, self.n_points)] * down + [range(index - 1, -1, -1)] * up
+        ways = [range(index + 1, self.n_points)] + [range(index - 1, -1, -1)] * up
         for way in ways:
             solved, behind = start, 0
             for i in way:

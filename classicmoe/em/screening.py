@@ -18,7 +18,7 @@ from classicmoe.em.block import RowBlock
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.source import Table, rows_of
 from classicmoe.em.wide import gradient_of_all
-from classicmoe.em.working_set import Columns, WideProblem, parts_of
+from classicmoe.em.working_set import Columns, Sums, WideProblem, parts_of
 
 BY_LEVEL, BY_BEND = 4, 6  # columns taken for each of the two sums
 SLICE = 1 << 21  # numbers that are squared at once
@@ -36,39 +36,32 @@ class Noise(NamedTuple):
 
 def noise(problem: WideProblem, mixture: Mixture, params: MixtureParameters, columns: Columns) -> Noise:
     """Return how large derivatives are by chance, from one pass over the narrow table."""
-    source, look = problem.on(columns)
     of_gate, of_experts = parts_of(mixture)
-    total: list[Array] = [np.zeros(1), np.zeros(1)]
-    block = RowBlock(look.gate_design, look.expert_design, look.response, source.chunk_rows)
-    for task in source.tasks():
-        for chunk in task:
-            block.load(chunk)
-            resp, *_ = mixture.e_step(params, block)
-            for j, (part, own) in enumerate(((of_gate, params.gate), (of_experts, params.expert))):
-                if len(resp) > 1 or j == 1:
-                    total[j] = total[j] + np.square(part.row_slopes(own, block, resp)).sum(axis=1)
-    return Noise(np.sqrt(total[0]), np.sqrt(total[1]))
+
+    def squares(block: RowBlock, _tables: tuple[Table, ...]) -> Sums:
+        resp, *_ = mixture.e_step(params, block)
+        gate = of_gate.row_slopes(params.gate, block, resp) if len(resp) > 1 else np.zeros((1, block.m))
+        return np.square(gate).sum(axis=1), np.square(of_experts.row_slopes(params.expert, block, resp)).sum(axis=1)
+
+    gate, expert = problem.add_up(columns, squares)
+    return Noise(np.sqrt(gate), np.sqrt(expert))
 
 
 def by_scatter(
     problem: WideProblem, mixture: Mixture, params: MixtureParameters, columns: Columns, design: Design
 ) -> NDArray[np.intp]:
     """Return the positions of the columns of a design that the scatter about one expert depends on most."""
-    source, look = problem.on(columns)
     _, expert = parts_of(mixture)
-    block = RowBlock(look.gate_design, look.expert_design, look.response, source.chunk_rows)
-    level, bend = np.zeros(len(design.columns)), np.zeros(len(design.columns))
-    total, weight = 0.0, 0.0
-    for task, wide in zip(source.tasks(), problem.source.tasks(), strict=True):
-        for chunk, whole in zip(task, wide, strict=True):
-            block.load(chunk)
-            table = whole.tables[design.table]
-            slopes = expert.row_slopes(params.expert, block, block.weight[None])
-            squares = np.square(slopes).sum(axis=0) / np.maximum(block.weight, 1e-300)
-            level += gradient_of_all(squares[None], table, design)[0, 1:]
-            bend += _bends(squares, table, design)
-            total, weight = total + float(squares.sum()), weight + float(block.weight.sum())
-    bend -= total  # the mean of a squared standardised column is one
+
+    def sums(block: RowBlock, tables: tuple[Table, ...]) -> Sums:
+        slopes = expert.row_slopes(params.expert, block, block.weight[None])
+        squares = np.square(slopes).sum(axis=0) / np.maximum(block.weight, 1e-300)
+        table = tables[design.table]
+        level = gradient_of_all(squares[None], table, design)[0, 1:]
+        # The mean of a squared standardised column is one.
+        return level, _bends(squares, table, design) - squares.sum()
+
+    level, bend = problem.add_up(columns, sums)
     taken = [np.argsort(-np.abs(score), kind="stable")[:n] for score, n in ((level, BY_LEVEL), (bend, BY_BEND))]
     return np.unique(np.concatenate(taken))
 

@@ -6,7 +6,7 @@ column whose derivative is beyond its threshold joins the set. When none is, the
 columns, and the narrow solution is the wide one. Memory beyond the data: the working columns of all rows, their Gram
 matrices, and one chunk.
 
-Source: Friedman, Hastie & Tibshirani (2010); Tibshirani et al. (2012) for the rule that predicts the next set.
+Source: Friedman, Hastie & Tibshirani (2010); Fan & Lv (2008) for columns that join in the order of their derivatives.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from classicmoe.em.loop import Climb, Control, Outcome
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.passes import Workers
 from classicmoe.em.problem import Problem
-from classicmoe.em.source import ArraySource, Chunk
+from classicmoe.em.source import ArraySource, Chunk, Table
 from classicmoe.em.status import Status
 from classicmoe.em.survey import Survey, second_look
 from classicmoe.em.wide import gradient_of_all, narrowed
 
 Columns = tuple[NDArray[np.intp], NDArray[np.intp]]  # positions in the wide designs of gate and experts, sorted
-MakeMixture = Callable[[Columns], Mixture]  # the penalised mixture that sees these columns only
+MakeMixture = Callable[[Columns | None], Mixture]  # the penalised mixture that sees these columns only, or all
+
+Sums = tuple[Array, ...]
 
 GROWTH = 20  # columns that join at once, at least
 
@@ -120,48 +122,46 @@ class WideProblem:
         self._narrow = (columns, source, look)
         return source, look
 
-    def gradient(self, mixture: Mixture, params: MixtureParameters, columns: Columns) -> tuple[Array, Array]:
-        """Return the derivatives of the log-likelihood in the coefficients of all columns, from one pass."""
+    def add_up(self, columns: Columns, of_chunk: Callable[[RowBlock, tuple[Table, ...]], Sums]) -> Sums:
+        """Return the sums over all chunks of what is said of one: its narrow block, and its rows of the wide tables."""
         narrow, look = self.on(columns)
         n_narrow = len(narrow.tables)
         both = ArraySource(
             (*narrow.tables, *self.source.tables), narrow.y, *narrow.all[2:3], narrow.chunk_rows, *narrow.all[3:]
         )
-        gate, expert = (design._replace(table=n_narrow + design.table) for design in self.designs)
 
-        def work(block: RowBlock, task: list[Chunk]) -> tuple[Array, Array]:
-            by_gate, by_expert = zip(
-                *(self._slopes(mixture, params, block.load(chunk), chunk, gate, expert) for chunk in task), strict=True
-            )
-            return np.sum(by_gate, axis=0), np.sum(by_expert, axis=0)
+        def work(block: RowBlock, task: list[Chunk]) -> Sums:
+            return _added([of_chunk(block.load(chunk), chunk.tables[n_narrow:]) for chunk in task])
 
         workers = Workers(
             both, lambda: RowBlock(look.gate_design, look.expert_design, look.response, both.chunk_rows), self.n_workers
         )
-        by_gate: Array = np.zeros(())
-        by_expert: Array = np.zeros(())
-        for first, second in workers.run(work):
-            by_gate, by_expert = by_gate + first, by_expert + second
+        total: Sums = ()
+        for sums in workers.run(work):
+            total = _added([total, sums]) if total else sums
         workers.close()
-        return by_gate, by_expert
+        return total
 
-    @staticmethod
-    def _slopes(
-        mixture: Mixture, params: MixtureParameters, block: RowBlock, chunk: Chunk, gate: Design, expert: Design
-    ) -> tuple[Array, Array]:
-        resp, *_ = mixture.e_step(params, block)
+    def gradient(self, mixture: Mixture, params: MixtureParameters, columns: Columns) -> tuple[Array, Array]:
+        """Return the derivatives of the log-likelihood in the coefficients of all columns, from one pass."""
+        gate, expert = self.designs
         of_gate, of_experts = parts_of(mixture)
-        by_expert = of_experts.row_slopes(params.expert, block, resp)
-        by_gate: Array = np.zeros((len(resp), block.m))
-        if len(resp) > 1:
-            by_gate = of_gate.row_slopes(params.gate, block, resp)
-        if gate.table == expert.table and np.array_equal(gate.columns, expert.columns):
-            both = gradient_of_all(np.concatenate([by_gate, by_expert]), chunk.tables[gate.table], gate)
-            return both[: len(resp)], both[len(resp) :]
-        return (
-            gradient_of_all(by_gate, chunk.tables[gate.table], gate),
-            gradient_of_all(by_expert, chunk.tables[expert.table], expert),
-        )
+        alike = gate.table == expert.table and np.array_equal(gate.columns, expert.columns)
+
+        def slopes(block: RowBlock, tables: tuple[Table, ...]) -> Sums:
+            resp, *_ = mixture.e_step(params, block)
+            by_expert = of_experts.row_slopes(params.expert, block, resp)
+            by_gate = of_gate.row_slopes(params.gate, block, resp) if len(resp) > 1 else np.zeros((1, block.m))
+            if alike:
+                both = gradient_of_all(np.concatenate([by_gate, by_expert]), tables[gate.table], gate)
+                return both[: len(resp)], both[len(resp) :]
+            return (
+                gradient_of_all(by_gate, tables[gate.table], gate),
+                gradient_of_all(by_expert, tables[expert.table], expert),
+            )
+
+        by_gate, by_expert = self.add_up(columns, slopes)
+        return by_gate, by_expert
 
     # -- the climb --------------------------------------------------------------------------------------------------
 
@@ -221,6 +221,11 @@ class WideProblem:
             wrong[own] = 0.0
             out.append(wrong)
         return out[0], out[1]
+
+
+def _added(parts: list[Sums]) -> Sums:
+    """Return sums of sums, one by one."""
+    return tuple(np.sum(own, axis=0) for own in zip(*parts, strict=True))
 
 
 def joining(wrong: tuple[Array, Array], columns: Columns, least: float) -> Columns | None:

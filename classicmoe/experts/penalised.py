@@ -112,17 +112,15 @@ class PenalisedExpert:
     def update(self, params: Any, statistics: Any, ground: Ground, step: Step = "full") -> Any:
         """Return the parameters after a share of the penalised step."""
         gradient, hessian = self.base.quadratic(params, statistics)
+        if self.parametrisation == "scaled":
+            return self._scaled_update(params, statistics, hessian, gradient, ground)
         coef = self.base.as_line(params).coef
+        change = self._change(self.majoriser(params), hessian, gradient, coef, statistics.mass, ground)
         if self.base.damped:
-            change = self._change(self.majoriser(params), hessian, gradient, coef, statistics.mass, ground)
             length = np.sqrt(np.square(change).sum(axis=1, keepdims=True))
             longest = getattr(self.base, "longest", np.inf)
             change *= SHARE[step] * np.minimum(1.0, longest / np.maximum(length, 1e-300)).min()
-            return self.base.moved(params, statistics, change, ground, step)
-        if self.parametrisation == "sigma":
-            change = self._change(self.majoriser(params), hessian, gradient, coef, statistics.mass, ground)
-            return self.base.moved(params, statistics, change, ground, step)
-        return self._scaled_update(params, statistics, hessian, gradient, ground)
+        return self.base.moved(params, statistics, change, ground, step)
 
     def _change(
         self, majoriser: Majoriser, hessian: Array, gradient: Array, coef: Array, mass: Array, ground: Ground

@@ -20,13 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.contracts import SHARE, Array, Ground, Step
-from classicmoe.contrasts import EXACT
+from classicmoe.contrasts import EXACT, minus_hessian
 from classicmoe.gates.penalised import Form, PenalisedGate
 from classicmoe.gates.softmax import SoftmaxParameters, SoftmaxStatistics
 from classicmoe.penalties import Majoriser, Penalty
 from classicmoe.penalties._active_set import maximise_within, nearest, shortest
 from classicmoe.penalties._limits import MET, ROUNDING, Limits
-from classicmoe.symmetric import unpack_symmetric, upper_triangle
 
 
 class ConstrainedGate(PenalisedGate):
@@ -91,7 +90,8 @@ class ConstrainedGate(PenalisedGate):
             return within
         coef, curvature = params.coef, None if step == "safe" else statistics.curvature
         majoriser = self.majoriser(coef)
-        hessian = _bound(ground.gate_gram, len(coef)) if curvature is None else _hessian(curvature, coef.shape)
+        bound = np.kron(0.5 * np.eye(len(coef)), ground.gate_gram)
+        hessian = bound if curvature is None else minus_hessian(curvature, coef.shape)
         new = maximise_within(
             self.limits, majoriser, hessian, statistics.gradient, coef, EXACT, self._without_level(majoriser)
         )
@@ -129,19 +129,3 @@ class ConstrainedGate(PenalisedGate):
     def degrees(self, params: SoftmaxParameters) -> float:
         """Return the degrees of freedom, less one for every independent constraint that binds."""
         return super().degrees(params) - (self.limits.rank(params.coef) if self._binds(params) else 0)
-
-
-def _hessian(curvature: Array, shape: tuple[int, ...]) -> Array:
-    """Return minus the second derivative in all coefficients, (K * p, K * p), from its packed pairs."""
-    n, width = shape
-    i, j = upper_triangle(n, 1)
-    k = np.arange(n)
-    blocks = np.zeros((n, n, width, width))
-    blocks[i, j] = blocks[j, i] = -unpack_symmetric(curvature, width)
-    blocks[k, k] = -blocks.sum(axis=1)
-    return blocks.transpose(0, 2, 1, 3).reshape(n * width, n * width)
-
-
-def _bound(gram: Array, n: int) -> Array:
-    """Return what is above every such second derivative."""
-    return np.kron(0.5 * np.eye(n), gram)

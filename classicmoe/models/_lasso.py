@@ -10,20 +10,20 @@ from classicmoe.em.evaluate import Evaluator, raw_design
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.source import ArraySource
 from classicmoe.em.threads import count_workers, one_native_thread
-from classicmoe.exceptions import ConfigurationError, TooFewModelsError
+from classicmoe.exceptions import TooFewModelsError
 from classicmoe.experts import EXPERTS
+from classicmoe.lasso.choice import criteria_of
+from classicmoe.lasso.held_out import held_out
+from classicmoe.lasso.path import NAMES, LassoPath
+from classicmoe.lasso.problem import Answer, Asked, LassoProblem
+from classicmoe.lasso.search import Found, LassoSearch, Pilot
+from classicmoe.lasso.terms import Terms, check_base, check_terms, constrained
 from classicmoe.models._fitted_by_em import FittedByEM
 from classicmoe.models.beside import Beside
 from classicmoe.models.fitting import Result, canonical_order
-from classicmoe.models.lasso_choice import criteria_of
-from classicmoe.models.lasso_cv import held_out
-from classicmoe.models.lasso_path import Answer, Asked, LassoProblem
-from classicmoe.models.lasso_result import LassoPath
-from classicmoe.models.lasso_search import Found, LassoSearch, Pilot
-from classicmoe.models.lasso_terms import Terms, check_base, check_terms, constrained
 from classicmoe.models.publishing import publish_columns, publish_outcome, warn_about_outcome, warn_dropped
 from classicmoe.models.rows import Rows, rows_of_arrays
-from classicmoe.models.settings import component, integer, seeds
+from classicmoe.models.settings import component, seeds
 from classicmoe.penalties import check_constraints
 from classicmoe.slope import ddse
 
@@ -70,8 +70,23 @@ class FittedByLasso(FittedByEM):
             used = np.flatnonzero(part.used(given))
             sides.append((part.recolumned(given, np.append(0, 1 + used)), raw_design(view.table, view.columns[used])))
         params = MixtureParameters(sides[0][0], sides[1][0])
-        response = whole._response
-        return Evaluator(mixture, params, sides[0][1], sides[1][1], response)
+        return Evaluator(mixture, params, sides[0][1], sides[1][1], whole.response)
+
+    def relabel(self, order: Any) -> FittedByLasso:
+        """Put the experts in another order, everywhere, without refitting; see :meth:`MoERegressor.relabel`."""
+        super().relabel(order)
+        order = np.asarray(order)
+        for name in ("alpha_gate_", "alpha_expert_"):
+            if np.ndim(getattr(self, name)):
+                setattr(self, name, getattr(self, name)[order])
+        self.paths_ = [path.permuted(order, self.gate_form) for path in self.paths_]
+        if self.path_ is not None:
+            self.path_ = self.path_.permuted(order, self.gate_form)
+        self._publish_support()
+        return self
+
+    def _publish_support(self) -> None:
+        self.support_ = {"gate": self.gate_coef_ != 0.0, "expert": self.expert_coef_ != 0.0}
 
     # -- the fit ----------------------------------------------------------------------------------------------------
 
@@ -120,12 +135,13 @@ class FittedByLasso(FittedByEM):
             problem = self._problem(rows, terms)
             if self.alpha_gate is not None and self.alpha_expert is not None:
                 answer, fit = LassoSearch(problem).at((self.alpha_gate, self.alpha_expert))
-                self.path_, self.paths_ = None, []
+                self.paths_, best = list[LassoPath](), 0
             else:
-                self.path_, self.paths_, answer, fit = self._along_the_path(problem, rows)
+                self.paths_, best, answer, fit = self._along_the_path(problem, rows)
             self._publish_answer(problem, rows, answer, fit)
-        if self.path_ is not None:
-            self.path_ = self.path_.named_like(self.expert_coef_, self.expert_intercept_)
+        published = {name: getattr(self, name) for name in NAMES}
+        self.paths_ = [path.named_like(published, self.gate_form) for path in self.paths_]
+        self.path_ = self.paths_[best] if self.paths_ else None
         self.exposure_used_, self.offset_used_ = beside.exposure is not None, beside.offset is not None
         for side, features, dropped in zip(
             ("the gate", "the experts"), (rows.reader.gate, rows.reader.expert), problem.dropped, strict=True
@@ -133,8 +149,8 @@ class FittedByLasso(FittedByEM):
             warn_dropped(side, dropped, features.names_out)
         warn_about_outcome(self)
 
-    def _along_the_path(self, problem: LassoProblem, rows: Rows) -> tuple[LassoPath, list[LassoPath], Answer, Any]:
-        """Search a path for every ratio of the penalties; return the best, all of them, its solution and its starts."""
+    def _along_the_path(self, problem: LassoProblem, rows: Rows) -> tuple[list[LassoPath], int, Answer, Any]:
+        """Search a path for every ratio of the penalties; return all, which is best, its solution and its starts."""
         null, n_candidates = problem.null(), self._candidates(rows)
         share = self.alpha_min_ratio
         if share is None:
@@ -151,12 +167,15 @@ class FittedByLasso(FittedByEM):
         for ratio in self._ratios(search, pilot):
             grid, first = problem.grid(null, self.alpha_gate, self.alpha_expert, ratio, share, self.n_alphas)
             found.append(search.along(grid, first, null, pilot, lambda answer: criteria(answer)[compared]))
-        best = min(found, key=lambda result: result.values[result.chosen])
-        rows_of = {id(result): list(map(criteria, result.answers)) for result in found}
-        chosen = self._chosen(problem, rows, best, rows_of[id(best)], n_candidates)
-        places = [chosen if result is best else result.chosen for result in found]
-        tables = [LassoPath.of(problem, f.answers, rows_of[id(f)], at) for f, at in zip(found, places, strict=True)]
-        return tables[found.index(best)], tables, best.answers[chosen], best.fits[chosen]
+        best = int(np.argmin([min(result.values) for result in found]))
+        tables = [list(map(criteria, result.answers)) for result in found]
+        chosen = [result.chosen for result in found]
+        chosen[best] = self._chosen(problem, rows, found[best], tables[best], n_candidates)
+        paths = [
+            LassoPath.of(problem, result.answers, table, at, self.gate_form)
+            for result, table, at in zip(found, tables, chosen, strict=True)
+        ]
+        return paths, best, found[best].answers[chosen[best]], found[best].fits[chosen[best]]
 
     def _chosen(
         self, problem: LassoProblem, rows: Rows, found: Found, table: list[dict[str, float]], n_candidates: int
@@ -174,7 +193,11 @@ class FittedByLasso(FittedByEM):
         if self.criterion != "cv":
             return found.chosen
         alphas = [(answer.alpha_gate, answer.alpha_expert) for answer in found.answers]
-        scores, errors = held_out(problem, rows.reader.views(), alphas, self.cv, n_candidates)
+
+        def on(source: ArraySource) -> LassoProblem:
+            return self._problem(rows._replace(source=source), self._terms())
+
+        scores, errors = held_out(problem, on, alphas, self.cv, n_candidates)
         for row, score, error in zip(table, scores, errors, strict=True):
             row |= {"cv": -float(score), "cv_se": float(error)}
         return int(np.nanargmax(scores))
@@ -201,7 +224,10 @@ class FittedByLasso(FittedByEM):
         params = evaluator.mixture.permute(answer.params, order)
         evaluator.params = evaluator.mixture.permute(evaluator.params, order)
         totals = evaluator.totals(source, problem.asked.n_workers)
-        self.alpha_gate_, self.alpha_expert_ = answer.alpha_gate, answer.alpha_expert
+        self.alpha_gate_, self.alpha_expert_ = (
+            np.array(alpha, dtype=float) if np.ndim(alpha) else float(alpha)
+            for alpha in (answer.alpha_gate, answer.alpha_expert)
+        )
         publish_columns(self, rows, look.response)
         for part, given in zip(evaluator.mixture, params, strict=True):
             for name, value in part.attributes(given).items():
@@ -214,29 +240,4 @@ class FittedByLasso(FittedByEM):
         )
         publish_outcome(self, result, totals, joint=False)
         self.optimality_ = answer.solved.violation
-        self.support_ = {"gate": self.gate_coef_ != 0.0, "expert": self.expert_coef_ != 0.0}
-
-
-def check_lasso_settings(estimator: Any) -> None:
-    """Check the arguments of a Lasso estimator.
-
-    Raises
-    ------
-    ConfigurationError
-        Naming the argument, what it may be and what it is.
-    """
-    integer("n_experts", estimator.n_experts, 1)
-    integer("n_init", estimator.n_init, 1)
-    integer("n_alphas", estimator.n_alphas, 1)
-    integer("max_iter", estimator.max_iter, 2)
-    check_constraints(estimator.constraints, estimator.n_experts)
-    for name, allowed in (
-        ("criterion", ("bic", "ebic", "aic", "cv", "slope")),
-        ("gate_form", ("symmetric", "reference")),
-        ("parametrisation", ("sigma", "scaled")),
-        ("weight_type", ("frequency", "sampling")),
-        ("unseen", ("error", "reference")),
-    ):
-        value = getattr(estimator, name)
-        if value not in allowed:
-            raise ConfigurationError(f"{name} must be {' or '.join(map(repr, allowed))}, not {value!r}.")
+        self._publish_support()

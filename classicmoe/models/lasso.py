@@ -8,8 +8,9 @@ from sklearn.utils import Tags
 
 from classicmoe.contracts import Array, Expert
 from classicmoe.models._base import BaseMoERegressor
-from classicmoe.models._lasso import Criterion, FittedByLasso, check_lasso_settings
+from classicmoe.models._lasso import Criterion, FittedByLasso
 from classicmoe.models.beside import Beside, check_family
+from classicmoe.models.lasso_settings import check_lasso_settings
 
 
 class LassoMoERegressor(BaseMoERegressor, FittedByLasso):

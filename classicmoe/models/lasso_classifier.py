@@ -12,14 +12,15 @@ from classicmoe.em.mixture import Mixture
 from classicmoe.em.source import ArraySource, Batches
 from classicmoe.exceptions import ConfigurationError, DataError
 from classicmoe.experts import EXPERTS, MultinomialExpert
+from classicmoe.lasso.classes import ClassesProblem
+from classicmoe.lasso.problem import Answer, LassoProblem
+from classicmoe.lasso.terms import Terms
 from classicmoe.models._classification import BaseMoEClassifier
 from classicmoe.models._fitted_by_em import Asked
-from classicmoe.models._lasso import Criterion, FittedByLasso, check_lasso_settings
+from classicmoe.models._lasso import Criterion, FittedByLasso
 from classicmoe.models.beside import Beside, check_family
 from classicmoe.models.labels import Classes, class_weights, encode, learn_classes
-from classicmoe.models.lasso_classes import ClassesProblem
-from classicmoe.models.lasso_path import Answer, LassoProblem
-from classicmoe.models.lasso_terms import Terms
+from classicmoe.models.lasso_settings import check_lasso_settings
 from classicmoe.models.response import response_names
 from classicmoe.models.rows import NOTHING, Rows
 from classicmoe.models.settings import component

@@ -136,7 +136,7 @@ def restore_path(estimator: Any, state: Mapping[str, Any], arrays: dict[str, Any
     """
     for name in ("alpha_gate", "alpha_expert", "optimality"):
         setattr(estimator, f"{name}_", from_exact(state[name]))
-    estimator.support_ = {side: getattr(estimator, f"{side}_coef_") != 0.0 for side in ("gate", "expert")}
+    estimator._publish_support()
     path = None if state["path"] is None else _path(dict(state["path"]), arrays)
     estimator.path_, estimator.paths_ = path, [] if path is None else [path]
     if path is not None:
@@ -146,7 +146,7 @@ def restore_path(estimator: Any, state: Mapping[str, Any], arrays: dict[str, Any
 
 
 def _path(plain: dict[str, Any], arrays: dict[str, Any]) -> Any:
-    from classicmoe.models.lasso_result import LassoPath
+    from classicmoe.lasso.path import LassoPath
 
     values: dict[str, Any] = {}
     for own in fields(LassoPath):

@@ -40,6 +40,22 @@ def integer(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
+def positive(name: str, value: Any, most: float = np.inf) -> None:
+    """Check a positive hyperparameter that is finite and at most so large."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not (0.0 < value <= most and value < np.inf):
+        limit = "a positive number" if most == np.inf else f"a number > 0 and <= {most:g}"
+        raise ConfigurationError(f"{name} must be {limit}, not {value!r}.")
+
+
+def one_of(estimator: Any, name: str, *allowed: str) -> None:
+    """Check a hyperparameter that is one of a few words."""
+    value = getattr(estimator, name)
+    if not isinstance(value, str) or value not in allowed:
+        raise ConfigurationError(
+            f"{name} must be {' or '.join(map(repr, allowed))}, not {value!r}.{did_you_mean(str(value), allowed)}"
+        )
+
+
 def check_settings(estimator: Any) -> None:
     """Check the arguments of an estimator that fits mixtures of experts.
 
@@ -53,16 +69,10 @@ def check_settings(estimator: Any) -> None:
     integer("max_iter", estimator.max_iter, 2)
     if estimator.n_refine is not None:
         integer("n_refine", estimator.n_refine, 1)
-    if not isinstance(estimator.tol, Real) or not 0.0 < estimator.tol < np.inf:
-        raise ConfigurationError(f"tol must be a positive number, not {estimator.tol!r}.")
-    for name, allowed in (
-        ("acceleration", ("squarem", "none")),
-        ("weight_type", ("frequency", "sampling")),
-        ("unseen", ("error", "reference")),
-    ):
-        value = getattr(estimator, name)
-        if value not in allowed:
-            raise ConfigurationError(f"{name} must be {' or '.join(map(repr, allowed))}, not {value!r}.")
+    positive("tol", estimator.tol)
+    one_of(estimator, "acceleration", "squarem", "none")
+    one_of(estimator, "weight_type", "frequency", "sampling")
+    one_of(estimator, "unseen", "error", "reference")
     if isinstance(estimator.init, str) and estimator.init not in ("auto", PARAMETERS, *PARTITIONS):
         kinds = ", ".join(repr(kind) for kind in ("auto", PARAMETERS, *PARTITIONS))
         raise ConfigurationError(

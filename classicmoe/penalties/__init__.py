@@ -3,7 +3,7 @@
 A penalty holds hyperparameters only; the engine sees its majoriser, and all of them are maximised by the same kernels.
 """
 
-from classicmoe.penalties._constraint import Constraint
+from classicmoe.penalties._constraint import Constraint, Side
 from classicmoe.penalties._level import relevel
 from classicmoe.penalties._limits import Limits
 from classicmoe.penalties._penalty import Majoriser, Penalty, maximise, prox, violation
@@ -32,6 +32,7 @@ __all__ = [
     "Majoriser",
     "Ordered",
     "Penalty",
+    "Side",
     "Sign",
     "Sum",
     "check_constraints",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def resolve(
     for number, own in enumerate(constraints):
         if own.side != side:
             continue
-        places = Places(lambda name, own=own: _positions(name, names, own), list(experts))  # type: ignore[misc]
+        places = Places(partial(_positions, names=names, own=own), list(experts))
         for row in own.rows(places):
             weights = np.zeros((len(held), 1 + len(names)))
             for place, weight in row.terms.items():

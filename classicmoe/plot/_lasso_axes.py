@@ -1,4 +1,4 @@
-"""What pictures of a Lasso path stand on: the path with the estimator's order of experts, panels, axes of penalties."""
+"""What pictures of a Lasso path stand on: the path of one side, panels, axes of penalties."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.plot._style import new_axes, room_above
@@ -65,25 +64,12 @@ def path_of(estimator: Any, side: str, expert: int | None) -> PathOfOneSide:
     penalised = own if varies else other  # one penalty may have been given
     return PathOfOneSide(
         getattr(path, f"alpha_{penalised}"),
-        getattr(path, f"{side}_coef")[:, _order(path, estimator)],
+        getattr(path, f"{side}_coef"),
         path.chosen,
         path.criteria,
         path.n_slopes,
         penalised,
     )
-
-
-def _order(path: Any, estimator: Any) -> NDArray[np.intp]:
-    """Return where the path has the estimator's experts: these are sorted, and may have been relabelled."""
-
-    def stacked(parts: list[Any]) -> Any:
-        return np.column_stack([np.reshape(part, (len(part), -1)) for part in parts])
-
-    names = ("expert_intercept", "expert_coef", "gate_coef")
-    own = stacked([getattr(path, name)[path.chosen] for name in names])
-    theirs = stacked([getattr(estimator, f"{name}_") for name in names])
-    _, order = linear_sum_assignment(np.square(theirs[:, None] - own[None]).sum(axis=2))
-    return np.asarray(order, dtype=np.intp)
 
 
 def largest_columns(coef: NDArray[np.float64], chosen: int, top: int) -> list[int]:

@@ -33,12 +33,10 @@ def quick(alpha_gate=None, alpha_expert=None, **more):
 
 def penalised_likelihood(m, X, y):
     """Return the objective from the published coefficients, with nothing of the package."""
-    Z = (X - X.mean(axis=0)) / X.std(axis=0)
     slopes = m.expert_coef_ * X.std(axis=0)
     gate = softmax(X @ m.gate_coef_.T + m.gate_intercept_, axis=1)
     density = norm.logpdf(y[:, None], X @ m.expert_coef_.T + m.expert_intercept_, m.expert_scale_)
     norms = np.abs(m.gate_coef_ * X.std(axis=0)).sum(), np.abs(slopes).sum()
-    assert Z.shape == X.shape
     fit = logsumexp(np.log(gate) + density, axis=1).sum()
     return fit, fit - m.alpha_gate_ * norms[0] - m.alpha_expert_ * norms[1]
 
@@ -170,7 +168,7 @@ def test_scaled_solution_is_stationary_in_the_scale():
     step = 1e-5 * m.expert_scale_
     for k in range(2):
         move = np.where(np.arange(2) == k, step, 0.0)
-        assert abs(objective(m.expert_scale_ + move) - objective(m.expert_scale_ - move)) / (2e-5) < 1e-2
+        assert abs(objective(m.expert_scale_ + move) - objective(m.expert_scale_ - move)) / (2e-5) < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -179,7 +177,7 @@ def test_scaled_solution_is_stationary_in_the_scale():
 def test_other_penalties(more):
     X, y = regimes(150, 12)
     m = quick(6.0, 12.0, **more).fit(X, y)
-    assert m.optimality_ < 1e-5
+    assert m.optimality_ < 1e-6 * 6.0
     assert (np.diff(m.objective_path_) >= -1e-10 * abs(m.objective_)).all()
     assert 0 < m.support_["expert"].sum() < m.support_["expert"].size
     if more == {"penalty": "group"}:
@@ -199,7 +197,7 @@ def test_counts():
     upper = rng.random(300) < 1.0 / (1.0 + np.exp(-2.0 * X[:, 0]))
     y = rng.poisson(np.exp(np.where(upper, 1.5 + 0.5 * X[:, 1], -0.5 - 0.5 * X[:, 2])))
     m = quick(6.0, 15.0, expert="poisson").fit(X, y)
-    assert m.converged_ and m.optimality_ < 1e-5
+    assert m.converged_ and m.optimality_ < 1e-6 * 6.0
     assert (np.diff(m.objective_path_) >= -1e-10 * abs(m.objective_)).all()
 
 
@@ -209,7 +207,7 @@ def test_a_column_of_zeros_and_a_column_twice():
     with pytest.warns(UserWarning, match="x6"):
         m = quick(8.0, 15.0).fit(X, y)
     assert not m.expert_coef_[:, 6].any()
-    assert m.optimality_ < 1e-5
+    assert m.optimality_ < 1e-6 * 8.0
 
 
 def test_reference_form_knows_its_last_expert():
@@ -225,14 +223,34 @@ def test_a_collapse_is_told():
     assert m.verdict_.level == "DEGENERATE" and np.isfinite(m.expert_coef_).all()
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"criterion": "best"}, "criterion must be 'bic' or 'ebic'"),
+        ({"penalty": "l2"}, "penalty must be 'l1' or 'group' or 'mcp' or 'scad', not 'l2'"),
+        ({"l1_ratio": 0.0}, "l1_ratio must be a number > 0 and <= 1"),
+        ({"l1_ratio": 0.5, "penalty": "mcp"}, 'l1_ratio goes with penalty="l1"'),
+        ({"parametrisation": "scaled", "penalty": "group"}, "goes with the plain Lasso"),
+        ({"parametrisation": "scaled", "l1_ratio": 0.5}, "goes with the plain Lasso"),
+        ({"parametrisation": "scaled", "expert": "poisson"}, "not 'poisson'"),
+        ({"alpha_min_ratio": 2.0}, "alpha_min_ratio must be a number > 0 and <= 1"),
+        ({"gate_ratio": [0.1, -1.0]}, "gate_ratio must be a positive number, not -1.0"),
+        ({"tol": 0.0}, "tol must be a positive number"),
+        ({"n_alphas": 0}, "n_alphas must be an integer >= 1"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_settings_are_checked(more, words):
+    with pytest.raises(ConfigurationError, match=words):
+        quick(**more).fit(*regimes(60, 4))
+
+
 def test_penalties_are_checked():
     X, y = regimes(60, 4)
     with pytest.raises(ConfigurationError, match="alpha_expert"):
         quick(1.0, -1.0).fit(X, y)
     with pytest.raises(ConfigurationError, match="n_experts=2"):
         quick(1.0, [1.0, 2.0, 3.0]).fit(X, y)
-    with pytest.raises(ConfigurationError, match="criterion"):
-        quick(criterion="best").fit(X, y)
 
 
 def test_held_out_scores_choose():
@@ -263,6 +281,24 @@ def test_path_is_in_the_order_of_the_experts():
     at = m.path_.chosen
     np.testing.assert_array_equal(m.path_.expert_coef[at], m.expert_coef_)
     np.testing.assert_array_equal(m.path_.gate_coef[at], m.gate_coef_)
+
+
+@pytest.mark.parametrize("form", ["symmetric", "reference"])
+def test_relabelling_moves_penalties_supports_and_paths(form):
+    X, y = regimes(150, 5)
+    m = quick(alpha_gate=4.0, n_alphas=4, n_init=2, gate_form=form).fit(X, y)
+    expected = m.predict(X), m.score(X, y)
+    path, support, coef = m.path_, m.support_["expert"], m.path_.gate_coef
+    m.relabel([1, 0])
+    np.testing.assert_array_equal(m.support_["expert"], support[::-1])
+    np.testing.assert_array_equal(m.path_.expert_coef, path.expert_coef[:, ::-1])
+    np.testing.assert_allclose(m.path_.gate_coef[m.path_.chosen], m.gate_coef_, rtol=1e-12)
+    contrast = coef[:, 0] - coef[:, 1]
+    np.testing.assert_allclose(m.path_.gate_coef[:, 1] - m.path_.gate_coef[:, 0], contrast, atol=1e-12)
+    np.testing.assert_allclose(m.predict(X), expected[0], rtol=1e-12)
+    assert m.score(X, y) == pytest.approx(expected[1], rel=1e-12)
+    single = quick(4.0, [8.0, 16.0], n_init=2).fit(X, y).relabel([1, 0])
+    np.testing.assert_array_equal(single.alpha_expert_, [16.0, 8.0])
 
 
 def test_families_without_a_quadratic_are_refused():

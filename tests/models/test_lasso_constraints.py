@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from scipy.optimize import nnls
 from scipy.special import expit
+from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import Lasso
+from sklearn.model_selection import KFold
 
 from classicmoe import LassoMoERegressor
 from classicmoe.exceptions import ClassicMoEWarning, ColumnError, ConfigurationError
@@ -163,6 +165,17 @@ def test_every_point_of_a_path_meets_the_constraints():
 
 
 # -- the estimator ----------------------------------------------------------------------------------------------------
+
+
+def test_constraints_hold_in_the_folds_of_a_cross_validation():
+    X, y, _ = two_regimes(120)
+    m = LassoMoERegressor(
+        1, constraints=[Bounds(j, 0.0, 0.0) for j in range(6)], criterion="cv", cv=3, n_alphas=3, random_state=0
+    ).fit(X, y)
+    scores = []
+    for train, test in KFold(3).split(X):
+        scores.append(norm.logpdf(y[test], y[train].mean(), y[train].std()).mean())
+    np.testing.assert_allclose(m.path_.criteria["cv"], -np.mean(scores), rtol=1e-9)
 
 
 def test_experts_that_are_named_keep_their_order():

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose, assert_array_equal
 
 from classicmoe.exceptions import ColumnError, ConfigurationError
-from classicmoe.models.lasso_result import LassoPath
+from classicmoe.lasso.path import LassoPath
 from classicmoe.plot import LassoPathDisplay
 from classicmoe.plot._lasso_axes import panels
 from classicmoe.plot.palette import darker, expert_colors
@@ -153,16 +153,6 @@ def test_many_experts_take_several_rows():
     assert len(axes) == 5 and axes[0].get_figure().axes == list(axes)
     places = [ax.get_subplotspec() for ax in axes]
     assert [(place.rowspan.start, place.colspan.start) for place in places] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
-
-
-def test_experts_are_those_of_the_estimator_whatever_their_order_on_the_path():
-    m, order = fake(3), [2, 0, 1]
-    own = LassoPathDisplay.from_estimator(m, expert=0)
-    for name in ("gate_coef_", "expert_coef_", "expert_intercept_"):
-        setattr(m, name, getattr(m, name)[order])
-    moved = LassoPathDisplay.from_estimator(m, expert=0)
-    assert_array_equal(moved.coef, own.coef[:, order])
-    assert_array_equal(LassoPathDisplay.from_estimator(m, "gate", expert=0).coef, m.path_.gate_coef[:, order])
 
 
 def test_classes_have_their_own_slopes():

@@ -19,7 +19,7 @@ from classicmoe.em.path import Path, Point, distinct, united, used_columns
 from classicmoe.em.runs import REACHED, Fit, Run
 from classicmoe.em.screening import Noise, by_scatter, noise
 from classicmoe.em.working_set import Columns, Solved
-from classicmoe.models.lasso_path import Answer, LassoProblem
+from classicmoe.lasso.problem import Answer, LassoProblem
 
 FEW = 20  # columns that starts can see all of
 BY_MEAN = 12  # columns that a single expert takes in, for starts

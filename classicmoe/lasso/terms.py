@@ -18,9 +18,10 @@ from classicmoe.experts.penalised_classes import PenalisedClasses
 from classicmoe.gates.constrained import ConstrainedGate
 from classicmoe.gates.penalised import PenalisedGate
 from classicmoe.gates.softmax import SoftmaxGate
-from classicmoe.penalties import PENALTIES, Constraint, Limits, Penalty, need_cvxpy, resolve
+from classicmoe.penalties import PENALTIES, Constraint, Limits, Penalty, Side, need_cvxpy, resolve
 
 CONCAVE = ("mcp", "scad")
+SIDES: tuple[Side, Side] = ("gate", "expert")
 STRONG = 1e50  # a penalty beyond which nothing is meant to come in
 
 
@@ -123,7 +124,7 @@ def constrained(
         raise ConfigurationError('constraints on experts for classes are not available; side="gate" is.')
     sides = []
     for side, penalty, own_names, design in zip(
-        ("gate", "expert"), (terms.on_gate(1.0), terms.on_experts(1.0)), names, designs, strict=True
+        SIDES, (terms.on_gate(1.0), terms.on_experts(1.0)), names, designs, strict=True
     ):
         held = np.isinf(penalty.majoriser(np.zeros((n_experts, design.width))).threshold)
         reference = side == "gate" and terms.form == "reference"
@@ -131,7 +132,7 @@ def constrained(
         experts = range(n_experts - reference)
         unit = (0.0, 1.0) if side == "gate" else (float(response.center[0]), float(response.scale[0]))
         symmetric = side == "gate" and not reference
-        found = resolve(constraints, side, own_names, experts, design, held, unit, symmetric)  # type: ignore[arg-type]
+        found = resolve(constraints, side, own_names, experts, design, held, unit, symmetric)
         sides.append(found if len(found.bound) else None)
     return terms._replace(limits=(sides[0] if n_experts > 1 else None, sides[1]))
 

@@ -9,7 +9,7 @@ import numpy as np
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import MixtureParameters
 from classicmoe.em.working_set import Solved, parts_of
-from classicmoe.models.lasso_path import PROHIBITIVE, UNPENALISED, Answer, LassoProblem
+from classicmoe.lasso.problem import PROHIBITIVE, UNPENALISED, Answer, LassoProblem
 
 
 class ClassesProblem(LassoProblem):
@@ -50,8 +50,8 @@ class ClassesProblem(LassoProblem):
         if self.terms.kind == "group":
             largest = np.sqrt(np.square(pooled).mean(axis=0))
         apart = 0.5 * np.abs(pooled).sum(axis=0)
-        bounds = tuple(np.broadcast_to(bound, (k, len(bound))) for bound in (apart, largest))
-        return super().grid(null._replace(gradient=bounds), alpha_gate, alpha_expert, ratio, share, n)
+        bounds = [np.broadcast_to(bound, (k, len(bound))) for bound in (apart, largest)]
+        return super().grid(null._replace(gradient=(bounds[0], bounds[1])), alpha_gate, alpha_expert, ratio, share, n)
 
     def answer(self, alphas: tuple[Any, Any], solved: Solved, seconds: float = 0.0) -> Answer:
         """Return a solution in the user's units; without columns the one in which all experts are alike."""

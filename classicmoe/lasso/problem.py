@@ -22,7 +22,7 @@ from classicmoe.em.source import ArraySource
 from classicmoe.em.survey import Survey, View, scaled_moments, varying
 from classicmoe.em.working_set import Solved, WideProblem, parts_of
 from classicmoe.exceptions import DataError, TooFewRowsError
-from classicmoe.models.lasso_terms import Terms, geometric, least_alpha
+from classicmoe.lasso.terms import Terms, geometric, least_alpha
 
 OPTIMAL = 5e-7  # of the weaker penalty: how far off the conditions of optimality may be,
 ROUGHLY = 2e-3  # and how far while solutions are compared
@@ -85,7 +85,7 @@ class LassoProblem:
             expert_weights=weights[1],
             weight=float(moments.weight),
         )
-        self.asked, self.terms_asked = asked, terms
+        self.asked = asked
         self.wide = WideProblem(source, designs[0], designs[1], moments, terms.base, asked.n_workers)
         self.weight = float(moments.weight)
         self.shift = -float(np.sum(moments.response_weight * np.log(moments.response.scale)))
@@ -151,15 +151,11 @@ class LassoProblem:
             top = needs_gate
         else:
             top = max(needs_expert * unit, needs_gate / ratio)
-        values = geometric(top or 1.0, share, n)
-        above = (
-            int(np.ceil(np.log(HEADROOM) / np.log(values[0] / values[1]))) if n > 1 and self.asked.n_experts > 1 else 0
-        )
-        values = (
-            np.concatenate([values[0] * (values[0] / values[1]) ** np.arange(above, 0, -1), values])
-            if above
-            else values
-        )
+        values, above = geometric(top or 1.0, share, n), 0
+        if n > 1 and self.asked.n_experts > 1:
+            step = values[0] / values[1]
+            above = int(np.ceil(np.log(HEADROOM) / np.log(step)))
+            values = np.concatenate([values[0] * step ** np.arange(above, 0, -1), values])
         if alpha_gate is not None:
             return [(alpha_gate, float(a)) for a in values], above
         if alpha_expert is not None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classicmoe.contracts import Array
-from classicmoe.models.lasso_path import Answer, LassoProblem, aligned
+from classicmoe.lasso.problem import Answer, LassoProblem, aligned
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,25 @@ class LassoPath:
 
     @classmethod
     def of(
-        cls, problem: LassoProblem, answers: list[Answer], criteria: list[dict[str, float]], chosen: int
+        cls,
+        problem: LassoProblem,
+        answers: list[Answer],
+        criteria: list[dict[str, float]],
+        chosen: int,
+        gate_form: str,
     ) -> LassoPath:
         """Collect the solutions of a path."""
-        parts = _named_alike(problem, answers, chosen)
+        parts = _named_alike(problem, answers, chosen, gate_form)
+        gate_coef, gate_intercept, expert_coef, expert_intercept = (
+            np.array([part[name] for part in parts]) for name in NAMES
+        )
         return cls(
             np.array([np.max(a.alpha_gate) for a in answers]),
             np.array([np.max(a.alpha_expert) for a in answers]),
-            *(np.array([part[name] for part in parts]) for name in NAMES),
+            gate_coef,
+            gate_intercept,
+            expert_coef,
+            expert_intercept,
             np.array([a.objective for a in answers]),
             np.array([a.log_likelihood for a in answers]),
             np.array([a.degrees for a in answers]),
@@ -73,15 +85,17 @@ class LassoPath:
             [a.solved.outcome.status.name for a in answers],
         )
 
-    def named_like(self, expert_coef: Array, expert_intercept: Array) -> LassoPath:
-        """Return the path with experts in the order in which the chosen solution is published."""
-        k = len(expert_coef)
-        ours = (self.expert_intercept[self.chosen], self.expert_coef[self.chosen])
-        parts = [
-            np.column_stack([a.reshape(k, -1), b.reshape(k, -1)]) for a, b in (ours, (expert_intercept, expert_coef))
-        ]
-        order = aligned(*parts)
-        return replace(self, **{name: getattr(self, name)[:, order] for name in (n.rstrip("_") for n in NAMES)})
+    def permuted(self, order: NDArray[np.intp], gate_form: str) -> LassoPath:
+        """Return the path with expert ``order[k]`` in place k."""
+        parts = [{name: getattr(self, name.rstrip("_"))[i] for name in NAMES} for i in range(len(self.objective))]
+        moved = [_permuted(part, order, gate_form) for part in parts]
+        arrays: dict[str, Any] = {name.rstrip("_"): np.array([part[name] for part in moved]) for name in NAMES}
+        return replace(self, **arrays)
+
+    def named_like(self, published: dict[str, Array], gate_form: str) -> LassoPath:
+        """Return the path with experts in the order in which a solution is published."""
+        chosen = {name: getattr(self, name.rstrip("_"))[self.chosen] for name in NAMES}
+        return self.permuted(aligned(_lines(chosen), _lines(published)), gate_form)
 
     def table(self) -> Any:
         """Return one row per penalty as a pandas data frame."""
@@ -96,7 +110,7 @@ class LassoPath:
 NAMES = ("gate_coef_", "gate_intercept_", "expert_coef_", "expert_intercept_")
 
 
-def _named_alike(problem: LassoProblem, answers: list[Answer], chosen: int) -> list[dict[str, Array]]:
+def _named_alike(problem: LassoProblem, answers: list[Answer], chosen: int, gate_form: str) -> list[dict[str, Array]]:
     """Return the coefficients of all points with experts in the order of their neighbour towards the chosen one."""
     parts: list[dict[str, Array]] = []
     for answer in answers:
@@ -106,9 +120,20 @@ def _named_alike(problem: LassoProblem, answers: list[Answer], chosen: int) -> l
     n = len(parts)
     for way in (range(chosen - 1, -1, -1), range(chosen + 1, n)):
         for i in way:
-            like = parts[i - way.step]
-            order = aligned(*(np.column_stack([p["expert_intercept_"].reshape(len(p["expert_coef_"]), -1),
-                                               p["expert_coef_"].reshape(len(p["expert_coef_"]), -1)])
-                              for p in (parts[i], like)))  # fmt: skip
-            parts[i] = {name: value[order] for name, value in parts[i].items()}
+            order = aligned(_lines(parts[i]), _lines(parts[i - way.step]))
+            parts[i] = _permuted(parts[i], order, gate_form)
     return parts
+
+
+def _permuted(part: dict[str, Array], order: NDArray[np.intp], gate_form: str) -> dict[str, Array]:
+    """Return the coefficients of one point with experts in another order."""
+    moved = {name: value[order] for name, value in part.items()}
+    if gate_form == "reference":  # the last expert's line is zero again
+        moved |= {name: moved[name] - moved[name][-1] for name in ("gate_coef_", "gate_intercept_")}
+    return moved
+
+
+def _lines(part: dict[str, Array]) -> Array:
+    """Return all coefficients of the experts, a line for each expert."""
+    k = len(part["expert_coef_"])
+    return np.column_stack([part[name].reshape(k, -1) for name in NAMES])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from classicmoe import criteria
-from classicmoe.models.lasso_path import Answer
+from classicmoe.lasso.problem import Answer
 
 
 def criteria_of(answer: Answer, n: float, n_candidates: int) -> dict[str, float]:

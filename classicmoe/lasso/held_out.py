@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,36 +13,38 @@ from classicmoe.em.evaluate import Evaluator
 from classicmoe.em.source import ArraySource
 from classicmoe.em.wide import narrowed
 from classicmoe.em.working_set import Solved
-from classicmoe.models.lasso_choice import criteria_of
-from classicmoe.models.lasso_path import LassoProblem
-from classicmoe.models.lasso_search import LassoSearch
+from classicmoe.lasso.choice import criteria_of
+from classicmoe.lasso.problem import LassoProblem
+from classicmoe.lasso.search import LassoSearch
+
+MakeProblem = Callable[[ArraySource], LassoProblem]
 
 
 def held_out(
-    problem: LassoProblem, views: Any, grid: Sequence[tuple[Any, Any]], cv: Any, n_candidates: int
+    problem: LassoProblem, make: MakeProblem, grid: Sequence[tuple[Any, Any]], cv: Any, n_candidates: int
 ) -> tuple[Array, Array]:
     """Return the mean held-out log p(y | x) at every point of a grid and its standard error over folds, (T,) each.
 
-    Every fold searches a path of its own from its own starts; penalties go with the weight of the fold's rows. NaN
-    where a fold's path does not reach.
+    ``make`` poses the same problem on other rows. Every fold searches a path of its own from its own starts; penalties
+    go with the weight of the fold's rows. NaN where a fold's path does not reach.
     """
     source = problem.wide.source
     labels = source.y[:, 0] if getattr(problem.terms.base, "classifies", False) else None
     folds = check_cv(cv, labels, classifier=labels is not None).split(np.zeros((source.n_rows, 1)), labels)
-    scores = np.array([_fold(problem, views, grid, train, test, n_candidates) for train, test in folds])
+    scores = np.array([_fold(problem, make, grid, train, test, n_candidates) for train, test in folds])
     return scores.mean(axis=0), scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
 
 
 def _fold(
     problem: LassoProblem,
-    views: Any,
+    make: MakeProblem,
     grid: Sequence[tuple[Any, Any]],
     train: Array,
     test: Array,
     n_candidates: int,
 ) -> Array:
     """Return the mean log p(y | x) of the rows of a fold at every point of the grid, (T,)."""
-    own = type(problem)(_rows(problem.wide.source, train), *views, problem.terms_asked, problem.asked)
+    own = make(_rows(problem.wide.source, train))
     share = own.weight / problem.weight
     scaled = [(alpha_gate * share, alpha_expert * share) for alpha_gate, alpha_expert in grid]
     search = LassoSearch(own)
