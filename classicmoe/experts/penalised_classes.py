@@ -68,7 +68,7 @@ class PenalisedClasses(MultinomialExpert):
         """Return the penalty of one expert."""
         penalty = self.on_slopes
         own = {name: np.asarray(value)[k] for name in penalty.per_line if np.ndim(value := getattr(penalty, name))}
-        if np.ndim(penalty.weights) == 2:
+        if np.ndim(penalty.weights) >= 2:
             own["weights"] = np.asarray(penalty.weights)[k]
         return type(penalty)(**(penalty.get_params(deep=False) | own)) if own else penalty
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.base import clone
 
 from classicmoe.em.evaluate import Evaluator, raw_design
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.source import ArraySource
 from classicmoe.em.threads import count_workers, one_native_thread
-from classicmoe.exceptions import TooFewModelsError
+from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.experts import EXPERTS
 from classicmoe.lasso.choice import criteria_of
 from classicmoe.lasso.held_out import held_out
 from classicmoe.lasso.path import NAMES, LassoPath
 from classicmoe.lasso.problem import Answer, Asked, LassoProblem
+from classicmoe.lasso.refit import refitted
 from classicmoe.lasso.search import Found, LassoSearch, Pilot
 from classicmoe.lasso.terms import Terms, check_base, check_terms, constrained
 from classicmoe.models._fitted_by_em import FittedByEM
@@ -88,6 +90,40 @@ class FittedByLasso(FittedByEM):
     def _publish_support(self) -> None:
         self.support_ = {"gate": self.gate_coef_ != 0.0, "expert": self.expert_coef_ != 0.0}
 
+    def path(self, X: Any, y: Any = None, sample_weight: Any = None, **more: Any) -> LassoPath:
+        """Return the solutions along the path of penalties, and fit nothing else.
+
+        Parameters
+        ----------
+        X, y, sample_weight, **more
+            As in ``fit``, the data that the path is of.
+
+        Returns
+        -------
+        LassoPath
+            As ``path_`` of a fitted copy; this estimator stays as it is.
+
+        Raises
+        ------
+        ConfigurationError
+            Both penalties are given: there is no path.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from classicmoe import LassoMoERegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(80, 6))
+        >>> path = LassoMoERegressor(1, n_alphas=5).path(X, 2.0 * X[:, 1] + rng.normal(size=80))
+        >>> path.expert_coef.shape, bool((np.diff(path.alpha_expert) < 0).all())
+        ((5, 1, 6), True)
+        """
+        if self.alpha_gate is not None and self.alpha_expert is not None:
+            raise ConfigurationError("There is no path: alpha_gate and alpha_expert are both given. Leave one out.")
+        found = clone(self).set_params(refit=False).fit(X, y, sample_weight, **more).path_
+        assert isinstance(found, LassoPath)
+        return found
+
     # -- the fit ----------------------------------------------------------------------------------------------------
 
     def _read(self, asked: Any, sample_weight: Any, beside: Beside) -> Rows:
@@ -138,7 +174,10 @@ class FittedByLasso(FittedByEM):
                 self.paths_, best = list[LassoPath](), 0
             else:
                 self.paths_, best, answer, fit = self._along_the_path(problem, rows)
-            self._publish_answer(problem, rows, answer, fit)
+            alphas = answer.alpha_gate, answer.alpha_expert
+            if self.refit:
+                problem, answer = refitted(problem, answer)
+            self._publish_answer(problem, rows, answer, fit, alphas)
         published = {name: getattr(self, name) for name in NAMES}
         self.paths_ = [path.named_like(published, self.gate_form) for path in self.paths_]
         self.path_ = self.paths_[best] if self.paths_ else None
@@ -215,9 +254,11 @@ class FittedByLasso(FittedByEM):
         k = self.n_experts
         return (k - 1) * len(rows.reader.gate.names_out) + k * len(rows.reader.expert.names_out)
 
-    def _publish_answer(self, problem: LassoProblem, rows: Rows, answer: Answer, fit: Any) -> None:
+    def _publish_answer(
+        self, problem: LassoProblem, rows: Rows, answer: Answer, fit: Any, alphas: tuple[Any, Any]
+    ) -> None:
         evaluator, source, look = problem.evaluator(answer)
-        keeps = self.gate_form == "reference" or np.ndim(answer.alpha_gate) or np.ndim(answer.alpha_expert)
+        keeps = self.gate_form == "reference" or any(np.ndim(alpha) for alpha in alphas)
         keeps = keeps or any(own.named_experts for own in check_constraints(self.constraints, self.n_experts))
         triple = answer.solved.outcome.triple
         order = np.arange(self.n_experts) if keeps else canonical_order(evaluator.mixture, triple.params)
@@ -225,8 +266,7 @@ class FittedByLasso(FittedByEM):
         evaluator.params = evaluator.mixture.permute(evaluator.params, order)
         totals = evaluator.totals(source, problem.asked.n_workers)
         self.alpha_gate_, self.alpha_expert_ = (
-            np.array(alpha, dtype=float) if np.ndim(alpha) else float(alpha)
-            for alpha in (answer.alpha_gate, answer.alpha_expert)
+            np.array(alpha, dtype=float) if np.ndim(alpha) else float(alpha) for alpha in alphas
         )
         publish_columns(self, rows, look.response)
         for part, given in zip(evaluator.mixture, params, strict=True):

@@ -62,6 +62,9 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
     gate_ratio : float > 0 or sequence of them, optional
         :math:`\gamma / \lambda` along the path, for a response of unit deviation; of several the criterion takes one.
         Default: the one at which derivatives that are noise reach both thresholds alike.
+    refit : bool, default=False
+        Whether the slopes of the chosen solution are fitted once more without penalty; the others stay zero. The path
+        and its criteria are those of the penalised solutions.
     standardize : bool, default=True
         Whether slopes of standardised columns are penalised or those of the columns as they are.
     gate_features, expert_features, tol, weight_type, unseen, random_state, n_jobs, verbose
@@ -132,6 +135,7 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         n_alphas: int = 30,
         alpha_min_ratio: float | None = None,
         gate_ratio: Any = None,
+        refit: bool = False,
         standardize: bool = True,
         gate_features: Any = None,
         expert_features: Any = None,
@@ -160,6 +164,7 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         self.n_alphas = n_alphas
         self.alpha_min_ratio = alpha_min_ratio
         self.gate_ratio = gate_ratio
+        self.refit = refit
         self.standardize = standardize
         self.gate_features = gate_features
         self.expert_features = expert_features

@@ -128,6 +128,7 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         n_alphas: int = 30,
         alpha_min_ratio: float | None = None,
         gate_ratio: Any = None,
+        refit: bool = False,
         standardize: bool = True,
         class_weight: Mapping[Any, float] | str | None = None,
         gate_features: Any = None,
@@ -155,6 +156,7 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         self.n_alphas = n_alphas
         self.alpha_min_ratio = alpha_min_ratio
         self.gate_ratio = gate_ratio
+        self.refit = refit
         self.standardize = standardize
         self.class_weight = class_weight
         self.gate_features = gate_features
@@ -265,6 +267,8 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         by_gate, by_expert = (len(side.names_out) for side in (rows.reader.gate, rows.reader.expert))
         return (k - 1) * by_gate + k * (n_classes - 1) * by_expert
 
-    def _publish_answer(self, problem: LassoProblem, rows: Rows, answer: Answer, fit: Any) -> None:
-        super()._publish_answer(problem, rows, answer, fit)
+    def _publish_answer(
+        self, problem: LassoProblem, rows: Rows, answer: Answer, fit: Any, alphas: tuple[Any, Any]
+    ) -> None:
+        super()._publish_answer(problem, rows, answer, fit, alphas)
         self.classes_, self.class_weight_ = self._learnt

@@ -72,7 +72,7 @@ class Penalty(BaseEstimator, ABC):
     def permuted(self: Same, order: NDArray[np.intp]) -> Same:
         """Return the penalty with lines in another order."""
         changed = {name: value[order] for name in self.per_line if (value := np.asarray(getattr(self, name))).ndim}
-        if np.ndim(self.weights) == 2:
+        if np.ndim(self.weights) >= 2:
             changed["weights"] = np.asarray(self.weights)[order]
         return self._with(**changed) if changed else self
 

@@ -41,8 +41,8 @@ def penalised_likelihood(m, X, y):
     return fit, fit - m.alpha_gate_ * norms[0] - m.alpha_expert_ * norms[1]
 
 
-def violation(m, X, y):
-    """Return the worst violation of the conditions of optimality over all columns, from first principles."""
+def derivatives(m, X, y):
+    """Return those of the log-likelihood in slopes of gate and experts and in the gate's intercepts."""
     Z = (X - X.mean(axis=0)) / X.std(axis=0)
     gate = softmax(X @ m.gate_coef_.T + m.gate_intercept_, axis=1)
     mean = X @ m.expert_coef_.T + m.expert_intercept_
@@ -50,7 +50,13 @@ def violation(m, X, y):
     resp = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
     by_gate = (resp - gate).T @ Z
     by_expert = (resp * (y[:, None] - mean) / m.expert_scale_**2).T @ Z
-    worst = [np.abs((resp - gate).sum(axis=0)).max()]
+    return by_gate, by_expert, (resp - gate).sum(axis=0)
+
+
+def violation(m, X, y):
+    """Return the worst violation of the conditions of optimality over all columns, from first principles."""
+    by_gate, by_expert, by_intercept = derivatives(m, X, y)
+    worst = [np.abs(by_intercept).max()]
     sides = (m.gate_coef_, by_gate, m.alpha_gate_), (m.expert_coef_, by_expert, m.alpha_expert_)
     for slope, gradient, alpha in sides:
         beyond = np.maximum(np.abs(gradient) - alpha, 0.0)
@@ -281,6 +287,28 @@ def test_path_is_in_the_order_of_the_experts():
     at = m.path_.chosen
     np.testing.assert_array_equal(m.path_.expert_coef[at], m.expert_coef_)
     np.testing.assert_array_equal(m.path_.gate_coef[at], m.gate_coef_)
+
+
+def test_refit_is_maximum_likelihood_with_the_chosen_columns():
+    X, y = regimes(300, 12)
+    m = quick(8.0, 20.0, penalty="group", refit=True).fit(X, y)
+    gate, expert = (np.flatnonzero(m.support_[side].any(axis=0)).tolist() for side in ("gate", "expert"))
+    assert 0 < len(gate) < 12 and 0 < len(expert) < 12
+    free = MoERegressor(2, gate_features=gate, expert_features=expert, n_init=3, random_state=0).fit(X, y)
+    assert m.log_likelihood_ == pytest.approx(free.log_likelihood_, rel=1e-9)
+    assert m.objective_ == pytest.approx(m.log_likelihood_, rel=1e-9) and m.n_parameters_ == free.n_parameters_
+    np.testing.assert_allclose(m.expert_coef_[:, expert], free.expert_coef_, atol=1e-5)
+
+
+@pytest.mark.parametrize("more", [{}, {"gate_form": "reference"}, {"penalty": "scad"}], ids=str)
+def test_refit_keeps_the_support_of_every_expert(more):
+    X, y = regimes(300, 12)
+    penalised, m = quick(8.0, 20.0, **more).fit(X, y), quick(8.0, 20.0, refit=True, **more).fit(X, y)
+    for side in ("gate", "expert"):
+        np.testing.assert_array_equal(m.support_[side], penalised.support_[side])
+    assert m.log_likelihood_ > penalised.log_likelihood_ and m.alpha_expert_ == 20.0
+    by_gate, by_expert, _ = derivatives(m, X, y)
+    assert np.abs(by_gate[m.support_["gate"]]).max() < 1e-6 and np.abs(by_expert[m.support_["expert"]]).max() < 1e-6
 
 
 @pytest.mark.parametrize("form", ["symmetric", "reference"])

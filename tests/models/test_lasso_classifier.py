@@ -35,6 +35,18 @@ def quick(alpha_gate=None, alpha_expert=None, k=2, **more):
     return LassoMoEClassifier(k, alpha_gate, alpha_expert, **({"n_init": 3, "random_state": 0} | more))
 
 
+def test_refit_is_maximum_likelihood_on_the_support_of_every_class():
+    X, codes = regimes(500, 6)
+    penalised, m = quick(6.0, 8.0).fit(X, codes), quick(6.0, 8.0, refit=True).fit(X, codes)
+    support = m.support_["expert"]
+    np.testing.assert_array_equal(support, penalised.support_["expert"])
+    assert 0 < support.sum() < support.size and m.log_likelihood_ > penalised.log_likelihood_
+    _, experts, resp, total = parts(m, X, codes)
+    rows = resp[:, :, None] * ((codes[:, None] == np.arange(3))[:, None] - experts)
+    assert total == pytest.approx(m.log_likelihood_, rel=1e-9)
+    assert np.abs(np.einsum("ikc,ip->kcp", rows, standardised(X))[support]).max() < 1e-6
+
+
 def standardised(X):
     return (X - X.mean(axis=0)) / X.std(axis=0)
 
