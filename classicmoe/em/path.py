@@ -208,10 +208,13 @@ class Path:
         self.points = {index: point for index, point in self.points.items() if min(first, last) <= index <= last}
 
     def polish(self) -> None:
-        """Climb on to the exact solution at every point."""
+        """Climb on to the exact solution at every point; leave out points from which the climb collapses."""
         for index, point in list(self.points.items()):
             solved, seconds = self.solve(index, point.solved, exact=True)
-            self.points[index] = Point(index, solved, point.branch, point.seconds + seconds)
+            if self.regular(solved) or len(self.points) == 1:
+                self.points[index] = Point(index, solved, point.branch, point.seconds + seconds)
+            else:
+                del self.points[index]
 
     def root(self, branch: int) -> int:
         """Return the first branch that a branch runs into."""

@@ -155,18 +155,27 @@ def geometric(top: float, share: float, n: int) -> Array:
 
 
 def check_base(base: Any) -> None:
-    """Refuse families whose steps are not those of one penalised quadratic.
+    """Refuse families for classes, without a quadratic of one linear predictor, and with corners in the likelihood.
+
+    At a corner the derivatives say nothing: the conditions of optimality that are promised could not be checked.
 
     Raises
     ------
     ConfigurationError
         With the families that can be penalised.
     """
-    if not (hasattr(base, "quadratic") or getattr(base, "classifies", False)):
-        can = [name for name, family in EXPERTS.items() if hasattr(family, "quadratic")]
+    if getattr(base, "classifies", False):
+        raise ConfigurationError(f"expert={base.name!r} is for classes: use LassoMoEClassifier.")
+    if not _can_be_penalised(base):
+        can = [name for name, family in EXPERTS.items() if _can_be_penalised(family)]
         raise ConfigurationError(
             f"expert={getattr(base, 'name', base)!r} experts cannot be penalised; these can: {', '.join(can)}."
         )
+
+
+def _can_be_penalised(family: Any) -> bool:
+    classifies = getattr(family, "classifies", False)
+    return hasattr(family, "quadratic") and getattr(family, "smooth", True) and not classifies
 
 
 def check_terms(terms: Terms, alpha_gate: Any, alpha_expert: Any, n_experts: int) -> None:

@@ -19,7 +19,7 @@ from classicmoe.lasso.path import NAMES, LassoPath
 from classicmoe.lasso.problem import Answer, Asked, LassoProblem
 from classicmoe.lasso.refit import refitted
 from classicmoe.lasso.search import Found, LassoSearch, Pilot
-from classicmoe.lasso.terms import Terms, check_base, check_terms, constrained
+from classicmoe.lasso.terms import Terms, check_terms, constrained
 from classicmoe.models._fitted_by_em import FittedByEM
 from classicmoe.models.beside import Beside
 from classicmoe.models.fitting import Result, canonical_order
@@ -165,7 +165,6 @@ class FittedByLasso(FittedByEM):
     def _search(self, rows: Rows, beside: Beside) -> None:
         """Find the solution that was asked for, or the best one along the path, and publish it."""
         terms = self._terms()
-        check_base(terms.base)
         check_terms(terms, self.alpha_gate, self.alpha_expert, self.n_experts)
         with one_native_thread():
             problem = self._problem(rows, terms)

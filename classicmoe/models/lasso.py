@@ -7,6 +7,7 @@ from typing import Any, Literal
 from sklearn.utils import Tags
 
 from classicmoe.contracts import Array, Expert
+from classicmoe.lasso.terms import check_base
 from classicmoe.models._base import BaseMoERegressor
 from classicmoe.models._lasso import Criterion, FittedByLasso
 from classicmoe.models.beside import Beside, check_family
@@ -215,6 +216,7 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         """
         check_lasso_settings(self)
         beside = Beside(exposure, offset)
+        check_base(self._terms().base)
         check_family(self._terms().base, beside)
         for name in ("alpha_gate_", "alpha_expert_"):
             vars(self).pop(name, None)

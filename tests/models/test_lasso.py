@@ -329,7 +329,15 @@ def test_relabelling_moves_penalties_supports_and_paths(form):
     np.testing.assert_array_equal(single.alpha_expert_, [16.0, 8.0])
 
 
-def test_families_without_a_quadratic_are_refused():
+@pytest.mark.parametrize("family", ["multinomial", "ordinal"])
+def test_classes_are_for_the_classifier(family):
+    X, y = regimes(60, 4)
+    with pytest.raises(ConfigurationError, match="use LassoMoEClassifier"):
+        quick(1.0, 1.0, expert=family).fit(X, y > 0.0)
+
+
+@pytest.mark.parametrize("family", ["skew_normal", "laplace"])
+def test_families_without_a_quadratic_or_with_corners_are_refused(family):
     X, y = regimes(60, 4)
     with pytest.raises(ConfigurationError, match="these can: gaussian"):
-        quick(1.0, 1.0, expert="skew_normal").fit(X, y)
+        quick(1.0, 1.0, expert=family).fit(X, y)
