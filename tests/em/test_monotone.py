@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from classicmoe.em.loop import Climb, Control
@@ -12,6 +13,7 @@ from classicmoe.experts import GaussianExpert
 from classicmoe.gates import ConstantGate, GaussianGate, SoftmaxGate
 from tests.cases import ENGINE, case_of, over, random_parameters
 from tests.em.test_statistics import leaves
+from tests.penalised import FITTED, PENALISED
 
 SIDES = (None, [0], [], PolynomialFeatures(2, include_bias=False), StandardScaler(), "x0 + np.abs(x1)")
 KINDS = st.sampled_from(("noise", "regimes", "outliers", "rounded", "offset"))
@@ -109,7 +111,7 @@ def frame(X):
     return pd.DataFrame(X, columns=["x0", "x1"])
 
 
-@over(ENGINE)
+@over(ENGINE | PENALISED)
 def test_the_result_is_one_triple(case):
     X, y = case.simulate(80, 11)
     problem = case.problem(X, y, np.random.default_rng(0).integers(0, 3, 80).astype(float))
@@ -124,3 +126,16 @@ def test_the_result_is_one_triple(case):
         assert triple.objective == pytest.approx(again.objective, rel=1e-12)
         pairs = zip(leaves(triple.statistics), leaves(again.statistics), strict=True)
         assert all(np.allclose(a, b, rtol=1e-12, atol=1e-12) for a, b in pairs)
+
+
+@pytest.mark.filterwarnings("ignore::classicmoe.exceptions.ClassicMoEWarning")
+@over(FITTED)
+def test_every_path_of_a_penalised_fit_rises(case):
+    X, y = case.simulate(60, 11)
+    weight = np.random.default_rng(0).integers(0, 3, 60)
+    estimator = case.estimator(n_init=1, random_state=0, max_iter=15)
+    estimator.fit(sparse.csr_array(X) if len(case.settings) % 2 else X, y, weight)
+    assert_never_falls(estimator.objective_path_)
+    assert estimator.objective_ == estimator.objective_path_[-1]
+    for start in estimator.starts_:
+        assert_never_falls(start["path"])
