@@ -12,6 +12,7 @@ from classicmoe.contracts import Array, Response
 from classicmoe.em.lowest import Lowest
 from classicmoe.em.source import Source, Table, stored
 from classicmoe.exceptions import DataError
+from classicmoe.messages import rows_text
 
 ROBUST_ROWS = 20_000  # distinct responses from which median and median absolute deviation are taken
 NORMAL_MAD = 0.6744897501960817  # median absolute deviation of a standard normal variable
@@ -35,6 +36,9 @@ class Moments(NamedTuple):
 
 def first_look(source: Source) -> Moments:
     """Return weighted means and standard deviations of every table's columns and of y.
+
+    Columns that hold NaN or infinity have no moments (NaN, and 0 for the deviation): the reader has seen to it that
+    neither gate nor experts use them.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def first_look(source: Source) -> Moments:
         weight += float(w.sum())
         unsharp += 0.0 if chunk.bounds is None else float(w @ (chunk.bounds[:, 0] < chunk.bounds[:, 1]))
     if not all(np.isfinite(own.second).all() for own in sums):
-        raise DataError("Some values are so large that their squares overflow; rescale the columns or y.")
+        _refuse_overflow(source, sums)
     tables = [own.center_and_scale(weight) for own in sums[:-1]]
     center, spread = sums[-1].center_and_scale(np.maximum(weight - missing, 1e-300))
     response = Response(center, np.where(spread > 0, spread, 1.0))
@@ -136,6 +140,39 @@ class _Sums:
         # What rounding leaves of a constant column is not variation.
         noise = 1e-14 * square + 1e-28 * (self.origin + mean) ** 2
         return self.origin + mean, np.sqrt(np.where(variance > noise, variance, 0.0))
+
+
+def _refuse_overflow(source: Source, sums: list[_Sums]) -> None:
+    """Raise the error that names a value whose square overflows; columns that are not finite lose their sums instead.
+
+    One more look at the columns concerned, in rows that count.
+    """
+    wrong = [np.flatnonzero(~np.isfinite(own.second)) for own in sums]
+    largest, where, endless = ([np.zeros(len(own), kind) for own in wrong] for kind in (float, np.intp, bool))
+    start = 0
+    for chunk in (chunk for task in source.tasks() for chunk in task):
+        counts = np.flatnonzero(np.ones(len(chunk.y)) if chunk.weight is None else chunk.weight)
+        for i, part in enumerate((*chunk.tables, chunk.y)):
+            if not len(wrong[i]) or not len(counts):
+                continue
+            values = part[counts][:, wrong[i]]
+            values = np.abs(values.toarray() if issparse(values) else values)
+            if i == len(sums) - 1:
+                values = np.nan_to_num(values, nan=0.0)  # outputs that are missing
+            endless[i] |= ~np.isfinite(values).all(axis=0)
+            row, top = values.argmax(axis=0), values.max(axis=0)
+            where[i] = np.where(top > largest[i], start + counts[row], where[i])
+            largest[i] = np.fmax(largest[i], top)
+        start += len(chunk.y)
+    for i, own in enumerate(sums):
+        finite = np.flatnonzero(~endless[i])
+        if len(finite):
+            at = finite[np.argmax(largest[i][finite])]
+            raise DataError(
+                f"Some values are so large that their squares overflow: {largest[i][at]:g} in "
+                f"{rows_text(where[i][[at]])}, for example. Correct these values, or rescale the columns or y."
+            )
+        own.first[wrong[i]] = own.second[wrong[i]] = np.nan
 
 
 def _row(table: Table, row: int) -> Array:

@@ -13,6 +13,7 @@ from classicmoe.exceptions import ConfigurationError
 from classicmoe.models._estimator import MixtureOfExperts
 from classicmoe.models.beside import Beside
 from classicmoe.models.observed import is_observed
+from classicmoe.models.response import check_response, check_weights
 from classicmoe.predictive import MixtureDistribution
 
 
@@ -70,4 +71,6 @@ class BaseMoERegressor(RegressorMixin, MixtureOfExperts):
                 "R^2 compares with exact responses, and these are intervals or truncated: use "
                 "scoring=classicmoe.metrics.log_score or score_samples."
             )
-        return float(r2_score(y, self.predict(X, exposure=exposure, offset=offset), sample_weight=sample_weight))
+        predicted = self.predict(X, exposure=exposure, offset=offset)
+        values = check_response(y, n_rows=len(predicted), vary=False, owner=type(self).__name__)
+        return float(r2_score(values, predicted, sample_weight=check_weights(sample_weight, len(predicted))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
@@ -47,11 +47,12 @@ def required_columns(X: Any, *specs: Any) -> list[str] | None:
         return None
     table = as_table(X)
     names = array_names(_width(X)) if table is None else table.names
+    known = set(names)
     needed: dict[str, None] = {}
     for spec in specs:
         kind, what = plan_of(spec, names)
         for entry in what if kind == "columns" else []:
-            source = entry if entry in names else _source_of(entry, names)
+            source = entry if entry in known else _source_of(entry, known)
             if source is None:
                 raise unknown_column(entry, names)
             needed[source] = None
@@ -107,10 +108,10 @@ def _entry(entry: Any, names: Sequence[str]) -> str:
     raise ConfigurationError(f"Columns are given by name or index, not {entry!r}.")
 
 
-def _source_of(entry: str, names: Sequence[str]) -> str | None:
-    """Return the column whose coded name (``"region[N]"``) this may be."""
-    found = [name for name in names if entry.startswith(f"{name}[") and entry.endswith("]")]
-    return max(found, key=len) if found else None
+def _source_of(entry: str, known: Container[str]) -> str | None:
+    """Return the column whose coded name (``"region[N]"``) this may be; of several the one with the longest name."""
+    places = [i for i, letter in enumerate(entry) if letter == "["] if entry.endswith("]") else []
+    return next((entry[:i] for i in reversed(places) if entry[:i] in known), None)
 
 
 def unknown_column(entry: str, known: Sequence[str]) -> ColumnError:

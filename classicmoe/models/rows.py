@@ -117,11 +117,14 @@ def rows_of_arrays(
     NaN in X stays if ``keep_missing``; a family says where the response may lie; X may be a sparse matrix if
     ``sparse``.
     """
+    if isinstance(X, Batches):
+        raise DataError(f"{owner} takes arrays and tables, not Batches; MoERegressor and MoEClassifier read batches.")
     reader, coded = Reader.fit(X, y, gate, expert, unseen, owner, keep_missing, sparse)
     n = coded.shape[0]
     weight = check_weights(sample_weight, n)
     y, bounds, window = known(y)
-    if family is None and (bounds is not None or window is not None):
+    # Those that take sparse tables are the penalised ones: their experts know exact responses only.
+    if (family is None or sparse) and (bounds is not None or window is not None):
         raise ConfigurationError(
             f"{owner} takes exact responses only; MoERegressor(gate='softmax') takes censored and truncated ones."
         )
