@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from classicmoe.em.acceleration import Accelerator, accelerator
 from classicmoe.em.mixture import MixtureParameters
 from classicmoe.em.problem import Problem, Triple
-from classicmoe.em.squarem import Extrapolation
 from classicmoe.em.status import Status
 
 WARM_UP = 6  # passes before anything is extrapolated: far from an optimum the map is not yet nearly linear
@@ -19,7 +19,7 @@ FLAT_GRADIENT = 1e-10  # per unit of weight, standardised columns
 
 
 class Control(NamedTuple):
-    """When to stop: tolerance, limit on passes, whether to accelerate, and what derivative per weight is flat.
+    """When to stop: tolerance, limit on passes, how to accelerate, and what derivative per weight is flat.
 
     Without ``by_gain`` only a flat gradient ends a climb: the gain still to come is of second order in it and no
     measure of how well the conditions of optimality hold.
@@ -27,7 +27,7 @@ class Control(NamedTuple):
 
     tol: float = 1e-8
     max_iter: int = 1000
-    accelerate: bool = True
+    acceleration: str = "squarem"
     flat: float = FLAT_GRADIENT
     by_gain: bool = True
 
@@ -68,7 +68,7 @@ class Climb:
 
     def _cycles(self, triple: Triple) -> tuple[Triple, Status]:
         """Repeat cycles of two plain steps and a leap until the rule is met or nothing can be gained."""
-        extrapolation = Extrapolation(self.problem)
+        leaps = accelerator(self.control.acceleration, self.problem)
         quiet = 0
         while True:
             cycle = [triple]
@@ -83,7 +83,7 @@ class Climb:
                 if status is not None:
                     return cycle[-1], status
                 quiet = 0
-            triple = self._leap(extrapolation, cycle)
+            triple = self._leap(leaps, cycle)
 
     def _confirm(self, cycle: list[Triple]) -> tuple[list[Triple], Status | None]:
         """Take plain steps until only what is slow is left, and end the climb if the rule is met then as well.
@@ -114,18 +114,18 @@ class Climb:
             return triple, Status.CONVERGED if quiet else Status.STALLED
         return following, Status.DEGENERATE if self._collapsed(following) else None
 
-    def _leap(self, extrapolation: Extrapolation, cycle: list[Triple]) -> Triple:
+    def _leap(self, leaps: Accelerator | None, cycle: list[Triple]) -> Triple:
         """Try an extrapolation from the cycle; keep it only if it is not below the cycle's end."""
         end = cycle[-1]
-        if not self.control.accelerate or not WARM_UP <= self.n_passes < self.control.max_iter:
+        if leaps is None or not WARM_UP <= self.n_passes < self.control.max_iter:
             return end
-        proposal = extrapolation.propose(*cycle)
+        proposal = leaps.propose(*cycle)
         if proposal is None:
             return end
         leap = self._evaluate(proposal)
         # Below the floor the objective can be higher than at it: no step could follow.
         accepted = leap.objective >= end.objective and not self.problem.at_floor(leap)
-        extrapolation.learn(accepted)
+        leaps.learn(accepted)
         return self._accept(leap) if accepted else end
 
     def _evaluate(self, params: MixtureParameters) -> Triple:

@@ -26,7 +26,7 @@ from classicmoe.em.status import Status
 from classicmoe.em.survey import Survey
 
 SHORT = Control(tol=1e-6, max_iter=100)
-WARM_UP = Control(max_iter=12, accelerate=False)
+WARM_UP = Control(max_iter=12, acceleration="none")
 WARM_EXPERTS = Control(max_iter=60)
 SOFT_EXPERTS = 0.01  # ridge of soft experts, in those of the soft gate
 MANY_ROWS = 100_000  # distinct ones; above, only the best short runs are carried on

@@ -109,7 +109,7 @@ class LassoProblem:
         """Return when a climb ends: where the conditions of optimality hold up to a share of the weaker penalty."""
         some = np.any(alpha_gate) or np.any(alpha_expert)
         flat = share * self.weakest(alpha_gate, alpha_expert) / self.weight if some else UNPENALISED
-        return Control(max_iter=min(self.asked.max_iter, most), flat=flat, by_gain=False)
+        return Control(max_iter=min(self.asked.max_iter, most), acceleration="anderson", flat=flat, by_gain=False)
 
     def path(
         self,

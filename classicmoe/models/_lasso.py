@@ -36,7 +36,6 @@ class FittedByLasso(FittedByEM):
     """A softmax gate and a family of experts with penalised slopes, fitted along a path of penalties."""
 
     gate = "softmax"
-    acceleration = "squarem"
     init = "auto"
     n_refine = None
     warm_start = False

@@ -98,7 +98,7 @@ class MoEClassifier(BaseMoEClassifier, FittedByEM):
         n_refine: int | None = None,
         tol: float = 1e-8,
         max_iter: int = 1000,
-        acceleration: Literal["squarem", "none"] = "squarem",
+        acceleration: Literal["squarem", "anderson", "none"] = "squarem",
         weight_type: Literal["frequency", "sampling"] = "frequency",
         init: str | Array = "auto",
         unseen: Literal["error", "reference"] = "error",

@@ -46,8 +46,8 @@ class MoERegressor(BaseMoERegressor, FittedByEM):
         consecutive cycles.
     max_iter : int >= 2, default=1000
         Limit on passes over all rows per start.
-    acceleration : {"squarem", "none"}, default="squarem"
-        Extrapolation of the EM map.
+    acceleration : {"squarem", "anderson", "none"}, default="squarem"
+        Extrapolation of the EM map; ``"anderson"`` where many directions are slow.
     weight_type : {"frequency", "sampling"}, default="frequency"
         ``"frequency"``: a weight of k is k rows. ``"sampling"``: weights are rescaled to mean one.
     init : str or array of shape (n, n_experts), default="auto"

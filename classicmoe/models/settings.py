@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from classicmoe.em.acceleration import ACCELERATORS
 from classicmoe.em.split import SplitStart
 from classicmoe.em.starts import PARAMETERS, PARTITIONS
 from classicmoe.exceptions import ConfigurationError
@@ -70,7 +71,7 @@ def check_settings(estimator: Any) -> None:
     if estimator.n_refine is not None:
         integer("n_refine", estimator.n_refine, 1)
     positive("tol", estimator.tol)
-    one_of(estimator, "acceleration", "squarem", "none")
+    one_of(estimator, "acceleration", *ACCELERATORS)
     one_of(estimator, "weight_type", "frequency", "sampling")
     one_of(estimator, "unseen", "error", "reference")
     if isinstance(estimator.init, str) and estimator.init not in ("auto", PARAMETERS, *PARTITIONS):

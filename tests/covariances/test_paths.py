@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
 from classicmoe.covariances import Block, Dense, Diagonal, Factor
+from classicmoe.em.acceleration import ACCELERATORS
 from classicmoe.em.degenerate import collapsed
 from classicmoe.em.loop import Climb, Control
 from classicmoe.em.multistart import MultiStart
@@ -71,14 +72,14 @@ def assert_all_rise(problem, fit, n_experts):
     n_experts=st.integers(1, 3),
     share=st.sampled_from((0.0, 0.3, 0.6)),
     weighted=st.booleans(),
-    accelerate=st.booleans(),
+    acceleration=st.sampled_from(tuple(ACCELERATORS)),
     seed=st.integers(0, 10**6),
 )
-def test_paths_with_missing_entries_rise(structure, gate, q, n, n_experts, share, weighted, accelerate, seed):
+def test_paths_with_missing_entries_rise(structure, gate, q, n, n_experts, share, weighted, acceleration, seed):
     X, y = gaps(q, n, seed, share)
     weight = np.random.default_rng(seed).integers(0, 4, n).astype(float) if weighted else None
     case = case_of(gate, StructuredExpert(structure))
-    control = Control(max_iter=60, accelerate=accelerate)
+    control = Control(max_iter=60, acceleration=acceleration)
     problem, fit = start_all(case, X, y, weight, n_experts=n_experts, seed=seed, control=control)
     assert_all_rise(problem, fit, n_experts)
     again = problem.evaluate(fit.best.triple.params)
@@ -92,18 +93,18 @@ def test_paths_with_missing_entries_rise(structure, gate, q, n, n_experts, share
     q=st.integers(1, 5),
     n=st.integers(40, 120),
     n_experts=st.integers(1, 3),
-    accelerate=st.booleans(),
+    acceleration=st.sampled_from(tuple(ACCELERATORS)),
     ties=st.booleans(),
     seed=st.integers(0, 10**6),
 )
-def test_paths_of_all_structures_rise(structure, gate, q, n, n_experts, accelerate, ties, seed):
+def test_paths_of_all_structures_rise(structure, gate, q, n, n_experts, acceleration, ties, seed):
     if structure == "block":
         structure = Block(np.random.default_rng(seed).integers(0, 3, (n_experts, q)))
     X, y = several(q)(n, seed)
     if ties:  # experts of equal responses collapse
         y[: n // 3, 0] = 1.0
         y, X = np.round(y), np.round(X)
-    control = Control(max_iter=60, accelerate=accelerate)
+    control = Control(max_iter=60, acceleration=acceleration)
     case = case_of(gate, StructuredExpert(structure))
     assert_all_rise(*start_all(case, X, y, n_experts=n_experts, seed=seed, control=control), n_experts)
 

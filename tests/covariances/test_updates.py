@@ -171,7 +171,7 @@ def fit(structure, q, n_experts=2, seed=0, params=None):
     problem = case_of(ConstantGate(), StructuredExpert(structure)).problem(X, y)
     resp = np.random.default_rng(seed).dirichlet(np.ones(n_experts), 150).T
     start = from_responsibilities(problem, resp) if params is None else params(problem, resp)
-    return problem, Climb(problem, Control(tol=1e-10, max_iter=60, accelerate=False)).run(problem.evaluate(start))
+    return problem, Climb(problem, Control(tol=1e-10, max_iter=60, acceleration="none")).run(problem.evaluate(start))
 
 
 def assert_equal_fits(one, two):
@@ -208,9 +208,9 @@ def test_without_loadings_a_factor_stays_diagonal(scale, spherical):
 
     problem = case_of(ConstantGate(), StructuredExpert(Diagonal(scale, spherical))).problem(*several(4)(150, 0))
     resp = np.random.default_rng(0).dirichlet(np.ones(2), 150).T
-    control = Control(tol=1e-10, max_iter=60, accelerate=False)
+    control = Control(tol=1e-10, max_iter=60, acceleration="none")
     start = problem.evaluate(from_responsibilities(problem, resp))
-    diagonal = Climb(problem, Control(max_iter=2, accelerate=False)).run(start)
+    diagonal = Climb(problem, Control(max_iter=2, acceleration="none")).run(start)
     plain = problem, Climb(problem, control).run(problem.evaluate(diagonal.triple.params))
     with_factor = fit(Factor(2, scale, spherical), 4, params=bare)
     assert (with_factor[1].triple.params.expert.noise.loadings == 0.0).all()

@@ -58,7 +58,7 @@ def test_with_and_without_acceleration_one_optimum(name):
     if not getattr(ENGINE[name].expert, "smooth", True):
         pytest.skip("near corners plain steps are so short that leaps go elsewhere")
     problem, params, fast = converged(name)
-    plain = climb(problem, params, TIGHT._replace(accelerate=False))
+    plain = climb(problem, params, TIGHT._replace(acceleration="none"))
     assert fast.triple.objective == pytest.approx(plain.triple.objective, abs=1e-6)
     a, b = (identified(problem.mixture, outcome.triple.params) for outcome in (plain, fast))
     assert largest_difference(a, b) < 1e-3
@@ -91,7 +91,7 @@ def test_a_bad_proposal_is_refused_and_the_next_step_taken(name, monkeypatch):
     problem, params = ready(CASES[name])
     true_update, asked = problem.update, []
     monkeypatch.setattr(problem, "update", lambda triple, step: spoil(problem, true_update(triple, step), step, asked))
-    outcome = climb(problem, params, Control(max_iter=5000, accelerate=False))
+    outcome = climb(problem, params, Control(max_iter=5000, acceleration="none"))
     assert asked[:4] == ["full", "half", "full", "half"]
     assert "safe" not in asked
     path = np.array(outcome.path)
@@ -112,7 +112,7 @@ def spoil(problem, params, step, asked):
 
 def test_a_bad_leap_leaves_triple_and_path_untouched(monkeypatch):
     problem, params = ready(CASES["softmax / gaussian"])
-    plain = climb(problem, params, TIGHT._replace(accelerate=False))
+    plain = climb(problem, params, TIGHT._replace(acceleration="none"))
     leaps = []
 
     def propose(self, first, second, third):
@@ -185,7 +185,7 @@ def test_aitken_is_exact_on_a_geometric_sequence(ratio, tol):
     X, y = case.simulate(100, 0)
     ground = case.problem(X, y).ground
     problem = Ramp(ratio=ratio, ground=ground)
-    outcome = Climb(problem, Control(tol=tol, max_iter=10**6, accelerate=False)).run(problem.evaluate(0))
+    outcome = Climb(problem, Control(tol=tol, max_iter=10**6, acceleration="none")).run(problem.evaluate(0))
     assert outcome.status is Status.CONVERGED
     threshold = min(tol * ground.weight, 1e-3)
     left = problem.limit - np.array(outcome.path)
@@ -205,7 +205,7 @@ def test_a_fast_direction_does_not_hide_a_slow_one(slow, fast, monkeypatch):
     problem = TwoRates(
         ground=CASES["constant / gaussian"].problem(*CASES["constant / gaussian"].simulate(100, 0)).ground
     )
-    control = Control(tol=1e-6, max_iter=10**6, accelerate=False)  # a threshold of 1e-4
+    control = Control(tol=1e-6, max_iter=10**6, acceleration="none")  # a threshold of 1e-4
     assert -Climb(problem, control).run(problem.evaluate(0)).path[-1] < 1e-4
     monkeypatch.setattr(loop, "SURELY", np.inf)
     assert -Climb(problem, control).run(problem.evaluate(0)).path[-1] > 1e-4
@@ -234,7 +234,7 @@ def test_lack_of_progress_alone_does_not_stop():
     problem = Ramp(ratio=0.999, a=1.0)
     case = CASES["constant / gaussian"]
     problem.ground = case.problem(*case.simulate(100, 0)).ground
-    outcome = Climb(problem, Control(tol=1e-6, max_iter=10**6, accelerate=False)).run(problem.evaluate(0))
+    outcome = Climb(problem, Control(tol=1e-6, max_iter=10**6, acceleration="none")).run(problem.evaluate(0))
     assert problem.limit - outcome.path[-1] < 1e-4
     assert outcome.path[-1] - outcome.path[-2] < 1e-6
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+from classicmoe.em.acceleration import ACCELERATORS
 from classicmoe.em.loop import Climb, Control
 from classicmoe.em.survey import MIN_VARIANCE
 from classicmoe.experts import GaussianExpert
@@ -69,7 +70,7 @@ EXPERTS = st.builds(
     n_experts=st.integers(1, 4),
     sides=st.tuples(st.sampled_from(SIDES), st.sampled_from(SIDES)),
     weighted=st.booleans(),
-    acceleration=st.sampled_from(("squarem", "none")),
+    acceleration=st.sampled_from(tuple(ACCELERATORS)),
     seed=st.integers(0, 10**6),
 )
 def test_every_path_rises(gate, expert, kind, n, q, n_experts, sides, weighted, acceleration, seed):

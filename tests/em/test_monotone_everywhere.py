@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from classicmoe.em.acceleration import ACCELERATORS
 from classicmoe.em.loop import Climb, Control
 from classicmoe.em.source import CHUNK
 from classicmoe.experts import (
@@ -108,10 +109,10 @@ def awkward(kind, X, y, seed):
     return X, y
 
 
-def climb(case, X, y, weight, n_experts, chunk_rows, accelerate, seed, spread):
+def climb(case, X, y, weight, n_experts, chunk_rows, acceleration, seed, spread):
     problem = case.problem(X, y, weight, chunk_rows=chunk_rows)
     start = problem.evaluate(random_parameters(problem, n_experts, seed, spread))
-    return problem, Climb(problem, Control(tol=1e-10, max_iter=40, accelerate=accelerate)).run(start)
+    return problem, Climb(problem, Control(tol=1e-10, max_iter=40, acceleration=acceleration)).run(start)
 
 
 @pytest.mark.parametrize("name", GATES)
@@ -137,7 +138,7 @@ def test_every_path_rises(name, data):
         weight,
         n_experts,
         chunk_rows=data.draw(st.sampled_from((11, 64, CHUNK)), "rows of a chunk"),
-        accelerate=data.draw(st.booleans(), "accelerated"),
+        acceleration=data.draw(st.sampled_from(tuple(ACCELERATORS)), "acceleration"),
         seed=seed,
         spread=data.draw(st.sampled_from((0.1, 0.5, 2.0)), "spread of the start"),
     )

@@ -35,7 +35,7 @@ def test_permuted_starts_give_permuted_results(case):
     X, y = case.simulate(120, 3)
     problem = case.problem(X, y)
     params, order = random_parameters(problem, 3, 5), np.array([2, 0, 1])
-    mixture, control = problem.mixture, Control(max_iter=12, accelerate=False)
+    mixture, control = problem.mixture, Control(max_iter=12, acceleration="none")
     a = Climb(problem, control).run(problem.evaluate(params))
     b = Climb(problem, control).run(problem.evaluate(mixture.permute(params, order)))
     assert a.n_passes == b.n_passes and a.status is b.status
@@ -56,7 +56,7 @@ def test_leaps_do_not_depend_on_the_order_of_experts(name):
         b = Climb(problem, control).run(problem.evaluate(problem.mixture.permute(params, order)))
         assert a.n_passes == b.n_passes and len(a.path) == len(b.path)
         assert np.allclose(a.path, b.path, rtol=1e-6)
-        plain = Climb(problem, control._replace(accelerate=False)).run(problem.evaluate(params))
+        plain = Climb(problem, control._replace(acceleration="none")).run(problem.evaluate(params))
         assert plain.path != a.path  # leaps were taken
 
 

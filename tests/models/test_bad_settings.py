@@ -33,7 +33,7 @@ from tests.models.quick import QUICK, changed, data, fit
         ({"gate": SoftmaxGate(solver="bfgs")}, ["solver", "'newton' or 'mm'", "'bfgs'"]),
         ({"expert": GaussianExpert(scale="equal")}, ["scale", "'own'", "'shared'", "'equal'"]),
         ({"expert": GaussianExpert(covariance="ful")}, ["covariance", "'full'", "'ful'"]),
-        ({"acceleration": None}, ["acceleration", "'squarem' or 'none'"]),
+        ({"acceleration": None}, ["acceleration", "'squarem' or 'anderson' or 'none'"]),
         ({"weight_type": "count"}, ["weight_type", "'frequency' or 'sampling'"]),
         ({"unseen": "ignore"}, ["unseen", "'error' or 'reference'"]),
         ({"init": "kmeans"}, ["init", "'auto'", "'k-means on x'"]),
