@@ -21,6 +21,7 @@ from classicmoe.em.wide import gradient_of_all
 from classicmoe.em.working_set import Columns, Sums, WideProblem, parts_of
 
 BY_LEVEL, BY_BEND = 4, 6  # columns taken for each of the two sums
+JOINING = 10  # columns of gate and of experts that join at once
 SLICE = 1 << 21  # numbers that are squared at once
 
 
@@ -45,6 +46,21 @@ def noise(problem: WideProblem, mixture: Mixture, params: MixtureParameters, col
 
     gate, expert = problem.add_up(columns, squares)
     return Noise(np.sqrt(gate), np.sqrt(expert))
+
+
+def outstanding(gradient: tuple[Array, Array], chance: Noise, columns: Columns) -> Columns | None:
+    """Return the columns outside a set whose derivatives are larger than the largest of so many would be by chance.
+
+    Of gate and experts :data:`JOINING` each at most, the largest first; None if there are none.
+    """
+    found = []
+    for slopes, level, own in zip(gradient, chance, columns, strict=True):
+        size = np.abs(slopes[:, 1:]) / np.maximum(level, 1e-300)[:, None]
+        largest = size.max(axis=0)
+        largest[own] = 0.0
+        order = np.argsort(-largest, kind="stable")[:JOINING]
+        found.append(order[largest[order] > np.sqrt(2.0 * np.log(max(size.size, 2)))])
+    return (np.sort(found[0]), np.sort(found[1])) if len(found[0]) + len(found[1]) else None
 
 
 def by_scatter(

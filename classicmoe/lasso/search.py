@@ -2,9 +2,11 @@
 
 With many columns starts lose their way: any partition of the rows is explained by some of them. So a single expert is
 fitted first; the columns that it takes in and those that its scatter depends on are few, and on these a mixture is
-fitted from many starts under a weak penalty (the *pilot*). What derivatives are by chance at its solution says how
-strong the penalties of gate and experts must be to keep noise out, hence their ratio and where on the grid the pilot's
-solutions enter it.
+fitted from many starts under a weak penalty (the *pilot*). Columns that a single expert has no use for, because they
+matter to a few rows or with opposite signs, stand out as soon as the experts are told apart: where derivatives at the
+pilot's solution are larger than chance allows, these columns join and the starts are run again. What derivatives are by
+chance says how strong the penalties of gate and experts must be to keep noise out, hence their ratio and where on the
+grid the pilot's solutions enter it.
 """
 
 from __future__ import annotations
@@ -14,19 +16,29 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classicmoe.em.path import Path, Point, distinct, united, used_columns
 from classicmoe.em.runs import REACHED, Fit, Run
-from classicmoe.em.screening import Noise, by_scatter, noise
+from classicmoe.em.screening import Noise, by_scatter, noise, outstanding
 from classicmoe.em.working_set import Columns, Solved
 from classicmoe.lasso.problem import Answer, LassoProblem
 
 FEW = 20  # columns that starts can see all of
-BY_MEAN = 12  # columns that a single expert takes in, for starts
+BY_MEAN = 12  # columns that a single expert takes in first, for starts
+ROUNDS = 3  # of starts at most
 SINGLE = (0.02, 25)  # weakest penalty of its path, as a share of the strongest, and points
 RATIO = (0.02, 5.0)  # of the penalties of gate and experts, for a response of unit deviation
 ENTRIES = (1.0, 0.8)  # penalties at which the pilot's solutions enter, in sqrt(2 log P) times the level of noise
 Criterion = Callable[[Answer], float]
+
+
+class Single(NamedTuple):
+    """The fit of one expert, its mixture, and the first of the columns that it takes in, in the order of entry."""
+
+    solved: Solved
+    mixture: Any
+    taken: NDArray[np.intp]
 
 
 class Pilot(NamedTuple):
@@ -59,26 +71,35 @@ class LassoSearch:
 
     # -- where starts begin -----------------------------------------------------------------------------------------
 
-    def single(self) -> tuple[Solved, Any]:
-        """Return the fit of one expert with a dozen columns, or all there are, and its mixture."""
+    def single(self) -> Single:
+        """Fit one expert with a dozen columns, or all there are."""
         problem = self.problem.with_experts(1)
-        null = problem.null()
-        grid, _ = problem.grid(null, None, None, 1.0, *SINGLE)
-        path = problem.path(grid)
-        solved = null
+        solved = problem.null()
+        grid, _ = problem.grid(solved, None, None, 1.0, *SINGLE)
+        path, taken = problem.path(grid), np.zeros(0, dtype=np.intp)
         for i in range(len(grid)):
+            before = np.abs(solved.gradient[1]).max(axis=0)[1:]
             solved, _ = path.solve(i, solved)
             mixture = path.make_at(i)(solved.columns)
-            if len(used_columns(mixture, solved)[1]) >= BY_MEAN or not path.regular(solved):
+            new = np.setdiff1d(used_columns(mixture, solved)[1], taken)
+            taken = np.append(taken, new[np.argsort(-before[new], kind="stable")])
+            if len(taken) >= BY_MEAN or not path.regular(solved):
                 break
-        return solved, mixture
+        return Single(solved, mixture, taken[:BY_MEAN])
 
-    def screened(self, solved: Solved, mixture: Any) -> Columns:
-        """Return the columns that starts see."""
+    def screened(self, single: Single) -> Columns:
+        """Return the columns that starts see, those among them that constraints do not allow to be zero."""
+        gate, expert = self._screened(single)
+        demanded = [
+            own.required if own is not None and not own.allows_zero else gate[:0] for own in self.problem.terms.limits
+        ]
+        return np.union1d(gate, demanded[0]), np.union1d(expert, demanded[1])
+
+    def _screened(self, single: Single) -> Columns:
         gate, expert = self.problem.wide.all_columns
         if max(len(gate), len(expert)) <= FEW:
             return gate, expert
-        wide, own = self.problem.wide, used_columns(mixture, solved)[1]
+        wide, (solved, mixture, own) = self.problem.wide, single
         places = [by_scatter(wide, mixture, solved.params, solved.columns, design) for design in wide.designs]
         taken = wide.designs[1].columns[own]
         same_table = wide.designs[0].table == wide.designs[1].table
@@ -88,16 +109,23 @@ class LassoSearch:
     def pilot(self) -> Pilot:
         """Fit the mixture from many starts on a few columns."""
         problem, k = self.problem, self.problem.asked.n_experts
-        solved, mixture = self.single()
-        columns = self.screened(solved, mixture)
+        solved, mixture, _ = single = self.single()
         alone = self._alphas(noise(problem.wide, mixture, solved.params, solved.columns), mixture, solved.params)[1]
         weak = (float(np.sqrt(problem.weight * (k - 1)) / k), alone / np.sqrt(k))
-        path = problem.path([weak])
-        fit = path.starts(0, columns, problem.asked.seeds)
-        runs = distinct(fit)
-        assert runs[0].triple is not None
-        best, params = path.make_at(0)(columns), runs[0].triple.params
-        return Pilot(columns, fit, runs, self._alphas(noise(problem.wide, best, params, columns), best, params))
+        path, columns = problem.path([weak]), self.screened(single)
+        for _ in range(ROUNDS):
+            fit = path.starts(0, columns, problem.asked.seeds)
+            runs, best = distinct(fit), path.make_at(0)(columns)
+            assert runs[0].triple is not None
+            params = runs[0].triple.params
+            chance = noise(problem.wide, best, params, columns)
+            more = outstanding(problem.wide.gradient(best, params, columns), chance, columns)
+            if more is None:
+                break
+            seen, columns = columns, united(columns, more)
+        else:
+            columns = seen
+        return Pilot(columns, fit, runs, self._alphas(chance, best, params))
 
     def _alphas(self, chance: Noise, mixture: Any, params: Any) -> tuple[float, float]:
         """Return the penalties (gate, experts) whose thresholds are typical derivatives of columns without effect."""
@@ -170,7 +198,7 @@ class LassoSearch:
     def at(self, alphas: tuple[Any, Any]) -> tuple[Answer, Fit]:
         """Return the solution with the highest objective at given penalties, and its starts."""
         path = self.problem.path([alphas])
-        columns = self.screened(*self.single())
+        columns = self.screened(self.single())
         fit = self._best_of(path, columns)
         used = united(columns, used_columns(path.make_at(0)(path.points[0].solved.columns), path.points[0].solved))
         if self.problem.asked.n_experts > 1 and any(len(a) < len(b) for a, b in zip(columns, used, strict=True)):
