@@ -23,6 +23,7 @@ from classicmoe.em.mixture import Mixture
 from classicmoe.em.multistart import MultiStart
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.sample import draw_sample
+from classicmoe.em.starts import PARAMETERS
 from classicmoe.em.status import Status
 from classicmoe.em.working_set import Columns, MakeMixture, Solved, WideProblem, joining, parts_of, recolumned
 
@@ -114,8 +115,13 @@ class Path:
             search.starts,
             n_workers=search.n_workers,
             report=search.report,
+            # Fewer distinct rows than experts, a response of 0 and 1 without columns above all, make no clusters.
+            kind="auto" if sample.n_rows >= search.n_experts else PARAMETERS,
         )
-        return runs.run(seeds)
+        fit = runs.run(seeds)
+        if fit.interrupted:
+            raise KeyboardInterrupt  # what has ended is a step of a search, not a fit
+        return fit
 
     def extended(self, index: int, columns: Columns, run: Run) -> Solved:
         """Solve on all columns from where a start ended."""

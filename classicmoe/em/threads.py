@@ -10,7 +10,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from numbers import Integral
 from typing import Any
+
+from classicmoe.exceptions import ConfigurationError
 
 _lock = threading.Lock()
 _users = 0
@@ -68,6 +71,8 @@ def count_workers(n_jobs: int | None) -> int:
     """Return the number of threads that ``n_jobs`` asks for, as joblib counts them."""
     if n_jobs is None or n_jobs == 1:
         return 1
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
+        raise ConfigurationError(f"n_jobs must be None or an integer that is not 0 (-1: all cores), not {n_jobs!r}.")
     from joblib import effective_n_jobs
 
     return int(effective_n_jobs(n_jobs))

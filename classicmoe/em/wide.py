@@ -69,7 +69,8 @@ def _products(rows: Array, table: Table, columns: NDArray[np.intp]) -> Array | N
         in_place = table.dtype == np.float64 and table.itemsize in table.strides and min(table.strides) > 0
         if not in_place or GATHERED * len(columns) < n_columns:
             return None
-        products = np.dot(rows, table)
+        with np.errstate(invalid="ignore"):  # columns that nothing uses may hold infinity; they are not taken
+            products = np.dot(rows, table)
     return products if np.array_equal(columns, np.arange(n_columns)) else products[:, columns]
 
 

@@ -125,7 +125,8 @@ class PenalisedClasses(MultinomialExpert):
             curvature = None if step == "safe" or statistics.curvature is None else statistics.curvature[k]
             change = penalised_direction(coef[k], statistics.gradient[k], curvature, gram, made)
             if curvature is not None:
-                longest = np.linalg.norm(change, axis=1).max()
+                size = max(float(np.abs(change).max()), 1e-300)  # squares of a step without a maximum overflow
+                longest = size * np.linalg.norm(change / size, axis=1).max()
                 change *= SHARE[step] * min(1.0, LONGEST / max(longest, 1e-300))
             coef[k] += change
         return self._levelled(coef)

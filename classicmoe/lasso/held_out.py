@@ -13,6 +13,7 @@ from classicmoe.em.evaluate import Evaluator
 from classicmoe.em.source import ArraySource
 from classicmoe.em.wide import narrowed
 from classicmoe.em.working_set import Solved
+from classicmoe.exceptions import ConfigurationError
 from classicmoe.lasso.choice import criteria_of
 from classicmoe.lasso.problem import LassoProblem
 from classicmoe.lasso.search import LassoSearch
@@ -30,9 +31,15 @@ def held_out(
     """
     source = problem.wide.source
     labels = source.y[:, 0] if getattr(problem.terms.base, "classifies", False) else None
-    folds = check_cv(cv, labels, classifier=labels is not None).split(np.zeros((source.n_rows, 1)), labels)
+    try:
+        folds = list(check_cv(cv, labels, classifier=labels is not None).split(np.zeros((source.n_rows, 1)), labels))
+    except ValueError as error:
+        raise ConfigurationError(f"cv={cv!r} cannot be used: {error}") from error
+    if not folds or max(np.max(rows, initial=0) for fold in folds for rows in fold) >= source.n_rows:
+        raise ConfigurationError(f"cv={cv!r} has no folds, or rows beyond the {source.n_rows} that there are.")
     scores = np.array([_fold(problem, make, grid, train, test, n_candidates) for train, test in folds])
-    return scores.mean(axis=0), scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
+    errors = scores.std(axis=0, ddof=1) / np.sqrt(len(scores)) if len(scores) > 1 else np.full(len(grid), np.nan)
+    return scores.mean(axis=0), errors
 
 
 def _fold(
@@ -46,19 +53,24 @@ def _fold(
     """Return the mean log p(y | x) of the rows of a fold at every point of the grid, (T,)."""
     own = make(_rows(problem.wide.source, train))
     share = own.weight / problem.weight
-    scaled = [(alpha_gate * share, alpha_expert * share) for alpha_gate, alpha_expert in grid]
+    scaled: list[tuple[Any, Any]] = [(share * np.asarray(gate), share * np.asarray(expert)) for gate, expert in grid]
     search = LassoSearch(own)
     pilot = search.pilot() if own.asked.n_experts > 1 else None
     found = search.along(
         scaled, 0, own.null(), pilot, lambda answer: criteria_of(answer, own.weight, n_candidates)["bic"]
     )
     out = np.full(len(grid), np.nan)
-    place = {alphas: i for i, alphas in enumerate(scaled)}
+    place = {_key(alphas): i for i, alphas in enumerate(scaled)}
     rest = _rows(problem.wide.source, test)
     for answer in found.answers:
-        at = place[answer.alpha_gate, answer.alpha_expert]
+        at = place[_key((answer.alpha_gate, answer.alpha_expert))]
         out[at] = _score(own, answer.solved, (answer.alpha_gate, answer.alpha_expert), rest)
     return out
+
+
+def _key(alphas: tuple[Any, Any]) -> tuple[tuple[float, ...], ...]:
+    """Return penalties, one or one for each expert, as what can be looked up."""
+    return tuple(tuple(np.ravel(alpha).tolist()) for alpha in alphas)
 
 
 def _score(problem: LassoProblem, solved: Solved, alphas: tuple[Any, Any], rest: ArraySource) -> float:

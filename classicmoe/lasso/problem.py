@@ -22,7 +22,7 @@ from classicmoe.em.source import ArraySource
 from classicmoe.em.survey import Survey, View, scaled_moments, varying
 from classicmoe.em.working_set import Solved, WideProblem, parts_of
 from classicmoe.exceptions import DataError, TooFewRowsError
-from classicmoe.lasso.terms import Terms, geometric, least_alpha
+from classicmoe.lasso.terms import Terms, check_weights, geometric, least_alpha
 
 OPTIMAL = 5e-7  # of the weaker penalty: how far off the conditions of optimality may be,
 ROUGHLY = 2e-3  # and how far while solutions are compared
@@ -71,9 +71,12 @@ class LassoProblem:
         if not asked.standardize:
             designs = [design._replace(scale=np.ones_like(design.scale)) for design in designs]
         if len(moments.response.scale) > 1:
-            raise DataError("y has several outputs; a Lasso mixture of experts takes one.")
+            raise DataError(
+                f"y has {len(moments.response.scale)} outputs; a Lasso mixture of experts takes one: fit one for each."
+            )
         if moments.rows <= asked.n_experts:
-            raise TooFewRowsError(f"{moments.rows} rows are too few for {asked.n_experts} experts.")
+            raise TooFewRowsError(f"{moments.rows} rows are too few for {asked.n_experts} experts; use fewer experts.")
+        check_weights(terms, designs, asked.n_experts)
         in_units = terms.base.scaling != "none" and terms.parametrisation == "sigma"
         weights = [
             None if own is None else np.asarray(own, dtype=float)[..., design.kept]

@@ -198,3 +198,20 @@ def check_terms(terms: Terms, alpha_gate: Any, alpha_expert: Any, n_experts: int
             raise ConfigurationError(
                 f"alpha_{side} holds {len(alpha)} numbers, but n_experts={n_experts}: give one, or one for each expert."
             )
+
+
+def check_weights(terms: Terms, designs: Sequence[Design], n_experts: int) -> None:
+    """Check that there is a multiplier of the penalty for every column.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the argument, its shape and what it may be.
+    """
+    for side, weights, design in zip(SIDES, (terms.gate_weights, terms.expert_weights), designs, strict=True):
+        n = design.n_columns
+        if weights is not None and np.shape(weights) not in ((n,), (n_experts, n)):
+            raise ConfigurationError(
+                f"{side}_weights has shape {np.shape(weights)}, but there are {n} columns (after coding, those that do "
+                f"not vary among them): give {(n,)}, or {(n_experts, n)} for each expert."
+            )

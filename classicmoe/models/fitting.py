@@ -170,7 +170,8 @@ def _check_rows(n_distinct: int, look: Survey, plan: Plan) -> None:
     if n_distinct < width:
         raise TooFewRowsError(
             f"{n_distinct} distinct rows (n_samples = {look.ground.rows}) cannot determine {width} coefficients per "
-            "expert. Use fewer columns (expert_features=, gate_features=) or a penalised estimator."
+            "expert. Choose columns (expert_features=, gate_features=), or take a penalised estimator, for which "
+            "columns may be more than rows: LassoMoERegressor, LassoMoEClassifier."
         )
 
 

@@ -218,7 +218,5 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         beside = Beside(exposure, offset)
         check_base(self._terms().base)
         check_family(self._terms().base, beside)
-        for name in ("alpha_gate_", "alpha_expert_"):
-            vars(self).pop(name, None)
         self._search(self._read(self._asked(X, y, data), sample_weight, beside), beside)
         return self

@@ -227,8 +227,6 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         """
         check_lasso_settings(self)
         self._check_family()
-        for name in ("alpha_gate_", "alpha_expert_"):
-            vars(self).pop(name, None)
         asked = self._asked(X, y, data)
         classes, weight = self._classes(asked, sample_weight)
         self._learnt = classes.labels, weight

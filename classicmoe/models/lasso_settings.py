@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import check_cv
 
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.models.settings import integer, one_of, positive
@@ -24,9 +25,20 @@ def check_lasso_settings(estimator: Any) -> None:
     positive("tol", estimator.tol)
     if estimator.alpha_min_ratio is not None:
         positive("alpha_min_ratio", estimator.alpha_min_ratio, 1.0)
+        if estimator.alpha_min_ratio == 1.0 and estimator.n_alphas > 1:
+            raise ConfigurationError("alpha_min_ratio=1.0 leaves a path of one penalty: set n_alphas=1, or lower it.")
+    if estimator.gate_ratio is not None and not np.size(estimator.gate_ratio):
+        raise ConfigurationError("gate_ratio is empty: give a positive number, several of them, or None.")
     for ratio in np.ravel(estimator.gate_ratio if estimator.gate_ratio is not None else ()).tolist():
         positive("gate_ratio", ratio)
+    if not isinstance(estimator.standardize, bool | np.bool_):
+        raise ConfigurationError(f"standardize must be True or False, not {estimator.standardize!r}.")
     one_of(estimator, "criterion", "bic", "ebic", "aic", "cv", "slope")
+    if estimator.criterion == "cv":
+        try:
+            check_cv(estimator.cv)
+        except ValueError as error:
+            raise ConfigurationError(f"cv={estimator.cv!r} cannot be used: {error}") from error
     one_of(estimator, "gate_form", "symmetric", "reference")
     one_of(estimator, "parametrisation", "sigma", "scaled")
     one_of(estimator, "weight_type", "frequency", "sampling")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -137,7 +138,7 @@ def warn_about_outcome(estimator: Any) -> None:
     """Say when a fit is not to be trusted."""
     verdict = estimator.verdict_
     if verdict.level == "DEGENERATE":
-        _warn(f"Every start collapsed. {verdict.sentence}.", DegenerateComponentWarning)
+        _warn(f"Every start collapsed. {verdict.sentence}.{_too_wide(estimator)}", DegenerateComponentWarning)
     elif verdict.level == "SUSPECT":
         _warn(
             f"The solution is SUSPECT: {verdict.sentence}. Use fewer experts or a shared scale.", SuspectSolutionWarning
@@ -148,7 +149,8 @@ def warn_about_outcome(estimator: Any) -> None:
             NotConvergedWarning,
         )
     elif verdict.level == "WEAK":
-        _warn(f"The solution is WEAK: {verdict.sentence}. Use fewer experts or columns.", SuspectSolutionWarning)
+        cure = _too_wide(estimator) or " Use fewer experts or columns."
+        _warn(f"The solution is WEAK: {verdict.sentence}.{cure}", SuspectSolutionWarning)
     elif verdict.level == "NOT REPLICATED" and verdict.finished > 1:
         _warn(f"Not replicated: {verdict.sentence}.", NotReplicatedWarning)
     if estimator.gate_separated_:
@@ -157,6 +159,17 @@ def warn_about_outcome(estimator: Any) -> None:
             "meaning beyond their sign. Predictions are not affected.",
             GateSeparatedWarning,
         )
+
+
+def _too_wide(estimator: Any) -> str:
+    """Return the cure when an unpenalised fit has fewer rows than twice the coefficients of its experts."""
+    n_experts, width = len(estimator.expert_mass_), estimator.expert_rank_
+    if n_experts == 1 or hasattr(estimator, "alpha_gate_") or estimator.n_rows_ > 2 * n_experts * width:
+        return ""
+    return (
+        f" {estimator.n_rows_} rows are few for {n_experts} experts of {width} coefficients each: use fewer experts, "
+        "choose columns (expert_features=, gate_features=), or take LassoMoERegressor or LassoMoEClassifier."
+    )
 
 
 def warn_dropped(side: str, dropped: list[Dependence], names: list[str], cure: str = "") -> None:
@@ -185,4 +198,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _warn(message: str, category: type[Warning]) -> None:
-    warnings.warn(message, category, stacklevel=6)
+    level, frame = 2, sys._getframe(1)  # the line that called the estimator, however many of ours are between
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("classicmoe."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

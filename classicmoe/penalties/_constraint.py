@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from numbers import Real
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -95,9 +96,14 @@ def wrong_equation(equals: Any, lower: Any, upper: Any) -> str | None:
     """Say what is wrong with a number or two limits."""
     if equals is None:
         return wrong_limits(lower, upper)
-    if np.isfinite(lower) or np.isfinite(upper):
+    if (lower, upper) != (-np.inf, np.inf):
         return "equals goes without lower and upper"
-    return None if np.ndim(equals) == 0 and np.isfinite(equals) else f"equals must be a number, not {equals!r}"
+    return None if is_number(equals) else f"equals must be a number, not {equals!r}"
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is one finite number."""
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(float(value)))
 
 
 def _plain(value: Any) -> Any:

@@ -36,7 +36,16 @@ from numpy.typing import NDArray
 
 from classicmoe.contracts import Array
 from classicmoe.exceptions import ConfigurationError
-from classicmoe.penalties._constraint import Column, Constraint, Places, Row, limits, wrong_equation, wrong_limits
+from classicmoe.penalties._constraint import (
+    Column,
+    Constraint,
+    Places,
+    Row,
+    is_number,
+    limits,
+    wrong_equation,
+    wrong_limits,
+)
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -225,6 +234,12 @@ class Ordered(Constraint):
             for k, m in pairwise(experts)
         ]
 
+    def check_arguments(self) -> str | None:
+        """Say what is wrong with the arguments."""
+        if self.experts is not None and (not isinstance(self.experts, Sequence) or isinstance(self.experts, str)):
+            return f"experts must be a list of experts in order, not {self.experts!r}"
+        return super().check_arguments()
+
     @property
     def named_experts(self) -> list[int]:
         """The experts that are named; the order of all of them names all."""
@@ -268,6 +283,9 @@ class Linear(Constraint):
 
     def check_arguments(self) -> str | None:
         """Say what is wrong with the arguments."""
+        for term in self.terms:
+            if not isinstance(term, Sequence) or isinstance(term, str) or len(term) != 3 or not is_number(term[0]):
+                return f"terms must be triples of a weight, a column and an expert, not {term!r}"
         return wrong_equation(self.equals, self.lower, self.upper) or super().check_arguments()
 
     @property

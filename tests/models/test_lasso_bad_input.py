@@ -19,7 +19,6 @@ from classicmoe.exceptions import (
     WeightError,
 )
 from classicmoe.models.feature_specs import required_columns
-from classicmoe.penalties import Bounds, Increasing, Linear, Sign, Sum
 from tests.messages import refused, warned
 from tests.models.quick import changed, fit
 
@@ -51,7 +50,8 @@ def holes(X, where, value=np.nan):
 
 def test_more_columns_than_rows_without_a_penalty():
     X, y = regimes(40, 60)
-    words = ["40 distinct rows", "61 coefficients per expert", "expert_features=", "gate_features=", "penalised"]
+    words = ["40 distinct rows", "61 coefficients per expert", "expert_features=", "gate_features="]
+    words += ["LassoMoERegressor", "LassoMoEClassifier"]
     refused("p > n", TooFewRowsError, words, lambda: fit(X, y))
     refused("p > n, counts", TooFewRowsError, words, lambda: fit(X, np.abs(y).round(), expert="poisson"))
     words = ["toarray", "LassoMoERegressor"]
@@ -60,7 +60,8 @@ def test_more_columns_than_rows_without_a_penalty():
 
 def test_more_coefficients_than_rows_of_an_expert():
     X, y = regimes(60, 40)
-    model = warned("p > n / K", DegenerateComponentWarning, ["collapsed onto a few rows"], lambda: fit(X, y))
+    words = ["collapsed onto a few rows", "60 rows are few for 2 experts of 41 coefficients each", "LassoMoERegressor"]
+    model = warned("p > n / K", DegenerateComponentWarning, words, lambda: fit(X, y))
     assert model.verdict_.level == "DEGENERATE"
 
 
@@ -117,11 +118,12 @@ def test_what_unused_columns_hold_does_not_matter(make, kind):
         make(kind(spoilt), y)
 
 
-def test_infinity_in_a_column_that_nothing_uses():
+@pytest.mark.parametrize("make", (fit, lasso))
+def test_infinity_in_a_column_that_nothing_uses(make):
     X, y = regimes()
     sides = {"gate_features": "x0", "expert_features": "x1 + np.exp(x2)"}
     spoilt = holes(holes(X, (3, 4), INF), (5, 3), -INF)
-    assert np.array_equal(fit(spoilt, y, **sides).expert_coef_, fit(X, y, **sides).expert_coef_)
+    assert np.array_equal(make(spoilt, y, **sides).expert_coef_, make(X, y, **sides).expert_coef_)
 
 
 @pytest.mark.parametrize("kind", (np.asarray, sparse.csr_array))
@@ -170,7 +172,9 @@ def test_responses():
     X, y = regimes()
     words = ["'y' has one distinct value (3)", "nothing to explain"]
     refused("one distinct y", DataError, words, lambda: lasso(X, np.full(60, 3.0)))
-    refused("two outputs", DataError, ["several outputs", "takes one"], lambda: lasso(X, np.column_stack([y, y])))
+    refused(
+        "two outputs", DataError, ["2 outputs", "takes one", "one for each"], lambda: lasso(X, np.column_stack([y, y]))
+    )
     words = ["60 of 60 values of 'y' are not numbers", "classifier"]
     refused("labels", DataError, words, lambda: lasso(X, np.resize(["a", "b"], 60)))
     words = ["LassoMoERegressor takes exact responses only", "MoERegressor(gate='softmax')"]
@@ -203,7 +207,12 @@ def test_tables():
 
 def test_sizes():
     X, y = regimes()
-    refused("K = n", TooFewRowsError, ["5 rows are too few for 5 experts"], lambda: lasso(X[:5], y[:5], k=5))
+    refused(
+        "K = n",
+        TooFewRowsError,
+        ["5 rows are too few for 5 experts", "fewer experts"],
+        lambda: lasso(X[:5], y[:5], k=5),
+    )
     refused("K > n", TooFewRowsError, ["60 rows", "200 experts"], lambda: lasso(X, y, k=200))
     refused("one row", TooFewRowsError, ["1 sample"], lambda: lasso(X[:1], y[:1]))
     few = changed(np.zeros(60), [0, 1], 1.0)
@@ -212,100 +221,20 @@ def test_sizes():
     warned("K + 1 rows", DegenerateComponentWarning, words, lambda: lasso(X[:3], y[:3]))
 
 
+def test_fewer_distinct_rows_than_experts():
+    X, y = regimes()
+    settings = {"alphas": (None, None), "n_alphas": 3, "max_iter": 60}
+    assert lasso(X, (y > 0.0).astype(float), k=3, expert="binomial", **settings).path_.degrees_of_freedom.max() > 3
+    repeated = np.tile(X[:3], (20, 1)), np.tile(y[:3], 20)
+    words = ["collapsed onto a few rows"]
+    warned("K > distinct rows", DegenerateComponentWarning, words, lambda: lasso(*repeated, k=4))
+
+
 @pytest.mark.parametrize("k", (1, 2))
 def test_paths_of_one_point(k):
     X, y = regimes()
     path = lasso(X, y, k=k, alphas=(None, None), n_alphas=1, max_iter=200).path_
     assert len(path.objective) == 1 and path.chosen == 0
-
-
-# -- penalties and constraints ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("side", ("gate", "expert"))
-@pytest.mark.parametrize("alpha", (-1.0, np.nan, INF, "a", [1.0, -2.0], [[1.0, 2.0]]))
-def test_penalties_that_are_no_numbers(side, alpha):
-    X, y = regimes()
-    alphas = {"gate": (alpha, 1.0), "expert": (1.0, alpha)}[side]
-    words = [f"alpha_{side}", "number >= 0", repr(alpha)]
-    refused(f"alpha_{side} = {alpha}", ConfigurationError, words, lambda: lasso(X, y, alphas=alphas))
-
-
-def test_penalties_for_another_number_of_experts():
-    X, y = regimes()
-    words = ["alpha_expert holds 3 numbers, but n_experts=2"]
-    refused("alpha (3,)", ConfigurationError, words, lambda: lasso(X, y, alphas=(1.0, [1.0, 2.0, 3.0])))
-
-
-@pytest.mark.parametrize("name", ("gate_weights", "expert_weights"))
-@pytest.mark.parametrize("weights", (-np.ones(5), np.full(5, np.nan), "abc", 1.0, {"x0": 2.0}))
-def test_weights_that_are_no_multipliers(name, weights):
-    X, y = regimes()
-    words = [name, "one number >= 0 for each slope"]
-    refused(f"{name} = {weights!r}", ConfigurationError, words, lambda: lasso(X, y, **{name: weights}))
-
-
-CONTRADICTIONS = (
-    ([Sign(1), Bounds(2, 0.0, 5.0), Sum([0, 1], equals=1.0), Bounds(1, upper=-1.0)], "Sign(1), Bounds(1, upper=-1.0)"),
-    (
-        [Bounds(0, lower=1.0), Increasing([0, 1]), Bounds(1, upper=0.5), Sign(3)],
-        "Bounds(0, lower=1.0), Increasing([0, 1]), Bounds(1, upper=0.5)",
-    ),
-    (
-        [Bounds("(intercept)", 1.0, expert=0), Sign(2), Bounds("(intercept)", upper=0.0, expert=0)],
-        "Bounds('(intercept)', lower=1.0, expert=0), Bounds('(intercept)', upper=0.0, expert=0)",
-    ),
-)
-
-
-@pytest.mark.parametrize(("constraints", "told"), CONTRADICTIONS)
-def test_only_constraints_that_contradict_each_other_are_named(constraints, told):
-    X, y = regimes()
-    words = [f"contradict each other: {told}. Change or leave out one of these"]
-    refused("infeasible", ConfigurationError, words, lambda: lasso(X, y, constraints=constraints))
-
-
-@pytest.mark.parametrize(
-    ("constraint", "settings", "error", "words"),
-    (
-        (Sign("incom"), {}, ColumnError, ["the experts see no column 'incom'", "Did you mean 'income'?"]),
-        (Sign(5), {}, ColumnError, ["there is no column 5", "5 columns, counted from 0"]),
-        (Sign("age"), {"expert_features": ["income"]}, ColumnError, ["see no column 'age'", "Columns there: income"]),
-        (
-            Linear([(1.0, "zz", 0), (-1.0, "zz", 1)], lower=0.0, side="gate"),
-            {},
-            ColumnError,
-            ["the gate sees no column 'zz'"],
-        ),
-        (
-            Bounds("age", lower=1.0),
-            {"expert_weights": [INF, 1, 1, 1, 1]},
-            ConfigurationError,
-            ["Bounds('age', lower=1.0) cannot hold", "its weight is infinite"],
-        ),
-        (
-            Sum(["age", "income"], equals=1.0),
-            {"expert_weights": [INF, INF, 1, 1, 1]},
-            ConfigurationError,
-            ["cannot hold", "its weight is infinite"],
-        ),
-        (Bounds(0, 2.0, 1.0), {}, ConfigurationError, ["lower must not be above upper"]),
-        (Bounds(0), {}, ConfigurationError, ["lower or upper must be given"]),
-        (Sign(0, expert=2), {}, ConfigurationError, ["there is no expert 2", "counted from 0"]),
-        (Sign(0, side="experts"), {}, ConfigurationError, ["side must be 'gate' or 'expert'"]),
-    ),
-    ids=str,
-)
-def test_constraints_that_cannot_be_meant(constraint, settings, error, words):
-    X, y = regimes()
-    frame = pd.DataFrame(X, columns=["age", "income", "c", "d", "e"])
-    refused(str(constraint), error, words, lambda: lasso(frame, y, constraints=[constraint], **settings))
-
-
-def test_a_constraint_may_be_met_by_zero_where_slopes_are_held():
-    X, y = regimes()
-    model = lasso(X, y, constraints=[Sign(0)], expert_weights=[INF, 1, 1, 1, 1])
-    assert not model.support_["expert"][:, 0].any()
 
 
 # -- lists of many names ------------------------------------------------------------------------------------------
@@ -363,10 +292,12 @@ def test_ctrl_c_before_a_start_has_ended_leaves_nothing_fitted(make, after, monk
     assert not [name for name in vars(model) if name.endswith("_")]
 
 
-@pytest.mark.parametrize("after", (1, 5))
-def test_ctrl_c_leaves_an_earlier_fit_as_it_was(after, monkeypatch):
+@pytest.mark.parametrize(
+    ("make", "after"), ((fit, 1), (fit, 5), (lasso, 1), (lasso, 40), (lasso, 60)), ids=lambda value: str(value)[:15]
+)
+def test_ctrl_c_leaves_an_earlier_fit_as_it_was(make, after, monkeypatch):
     X, y = regimes()
-    model = fit(X, y)
+    model = make(X, y, n_init=5)
     before = dict(vars(model))
     interrupted(monkeypatch, after)
     with pytest.raises(KeyboardInterrupt):
@@ -382,3 +313,20 @@ def test_ctrl_c_after_a_start_has_ended_publishes_it_whole(monkeypatch):
         model.fit(X, y)
     assert 0 < len(model.starts_) <= 5 and vars(model).keys() == vars(truth).keys()
     assert model.log_likelihood(X, y) == pytest.approx(model.log_likelihood_, rel=1e-9)
+
+
+def test_a_refused_fit_leaves_an_earlier_one_as_it_was():
+    X, y = regimes()
+    for model, response in ((lasso(X, y), y), (lasso(X, y > 0.0, make=LassoMoEClassifier), y > 0.0)):
+        before, said = dict(vars(model)), model.predict(X)
+        with pytest.raises(MissingValuesError):
+            model.fit(holes(X, (0, 0)), response)
+        assert vars(model).keys() == before.keys() and all(vars(model)[name] is before[name] for name in before)
+        assert np.array_equal(model.predict(X), said) and model.alpha_gate_ == before["alpha_gate_"]
+
+
+def test_warnings_point_at_the_line_that_fits():
+    X, y = regimes()
+    with pytest.warns(ConstantColumnWarning) as caught:
+        LassoMoERegressor(2, 4.0, 6.0, n_init=1, max_iter=20, random_state=0).fit(np.column_stack([X, np.ones(60)]), y)
+    assert {warning.filename for warning in caught if warning.category is ConstantColumnWarning} == {__file__}
