@@ -28,6 +28,7 @@ def test_all_notebooks_are_found():
         "ethanol_gaussian_gates",
         "glome_slope_heuristic",
         "rates_of_convergence",
+        "sparse_experts_many_columns",
         "two_regimes_in_one_scatter",
         "when_outliers_lie",
     }
