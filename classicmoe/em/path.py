@@ -18,9 +18,10 @@ from typing import NamedTuple
 import numpy as np
 
 from classicmoe.em.degenerate import ROWS_PER_COEFFICIENT
-from classicmoe.em.loop import Control
-from classicmoe.em.mixture import Mixture
+from classicmoe.em.loop import Climb, Control
+from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.multistart import MultiStart
+from classicmoe.em.problem import Problem
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.sample import draw_sample
 from classicmoe.em.starts import PARAMETERS
@@ -31,6 +32,8 @@ FOLLOWED = 3  # distinct solutions of many starts that are followed
 SAME = 1e-3  # log-likelihood units between objectives of one solution
 WORSE = 3.0  # log-likelihood units by which a branch may be behind,
 PATIENCE = 3  # at so many points running, before it is left
+PAST_PEAK, FALLEN = 3, 10.0  # points after the highest merit of a branch, and units below it, where it ends
+FEW_PASSES = 300  # of a solution without columns
 BETTER = 1e-7  # log-likelihood units by which another branch must be better
 
 
@@ -64,7 +67,8 @@ class Path:
     """Solutions at the points of a grid of penalties, strongest first.
 
     ``make_at(i)`` gives the penalised mixture of point i on any columns; ``merit(i, solved)`` is what solutions at one
-    point are compared by, the penalised log-likelihood by default.
+    point are compared by, the penalised log-likelihood by default. Unless the ``whole`` path is asked for, a branch
+    ends where its merit has clearly passed its peak: the dense solutions beyond cost more than all others together.
     """
 
     def __init__(
@@ -74,7 +78,9 @@ class Path:
         n_points: int,
         search: Search,
         merit: Callable[[int, Solved], float] | None = None,
+        whole: bool = True,
     ):
+        self.whole = whole
         self.problem, self.make_at, self.n_points, self.search = problem, make_at, n_points, search
         self.merit = merit or (lambda _, solved: solved.objective)
         self.points: dict[int, Point] = {}
@@ -84,7 +90,7 @@ class Path:
 
     # -- single solutions -------------------------------------------------------------------------------------------
 
-    def solve(self, index: int, warm: Solved, exact: bool = False) -> tuple[Solved, float]:
+    def solve(self, index: int, warm: Solved, exact: bool = False, most: int | None = None) -> tuple[Solved, float]:
         """Solve at a point of the grid from the solution at another; also return the seconds that it took."""
         began = time.perf_counter()
         make = self.make_at(index)
@@ -97,6 +103,7 @@ class Path:
         params = recolumned(make(used), params, used, columns)
         rough = self.search.rough[index]
         control = self.search.exact[index] if exact else rough
+        control = control if most is None else control._replace(max_iter=min(most, control.max_iter))
         solved = self.problem.solve(make, columns, params, control, rough.flat, self.most_degrees)
         return solved, time.perf_counter() - began
 
@@ -123,11 +130,18 @@ class Path:
             raise KeyboardInterrupt  # what has ended is a step of a search, not a fit
         return fit
 
-    def extended(self, index: int, columns: Columns, run: Run) -> Solved:
-        """Solve on all columns from where a start ended."""
-        assert run.triple is not None
+    def narrow(self, index: int, columns: Columns, params: MixtureParameters) -> MixtureParameters:
+        """Return where a climb on some columns ends, whatever others would say."""
+        source, look = self.problem.on(columns)
+        problem = Problem(self.make_at(index)(columns), source, look, self.search.n_workers)
+        params = Climb(problem, self.search.rough[index]).run(problem.evaluate(params)).triple.params
+        problem.workers.close()
+        return params
+
+    def extended(self, index: int, columns: Columns, params: MixtureParameters) -> Solved:
+        """Solve on all columns from parameters on some."""
         rough = self.search.rough[index]
-        return self.problem.solve(self.make_at(index), columns, run.triple.params, rough, rough.flat, self.most_degrees)
+        return self.problem.solve(self.make_at(index), columns, params, rough, rough.flat, self.most_degrees)
 
     def null(self, seeds: list[np.random.SeedSequence]) -> Solved:
         """Return the solution without columns at the strongest penalty."""
@@ -141,21 +155,23 @@ class Path:
     def follow(self, index: int, start: Solved, up: bool = True) -> int:
         """Follow a solution from a point of the grid to its ends; return the branch that it is.
 
-        The ends are the weakest penalty, more degrees of freedom than rows can tell apart, the strongest penalty, no
-        columns, a collapse, a solution that is known, or one that is left far behind.
+        The ends are the weakest penalty, more degrees of freedom than rows can tell apart, a merit that has passed its
+        peak, the strongest penalty, no columns, a collapse, a solution that is known, or one that is left far behind.
         """
         branch = self._branches = self._branches + 1
         known = self.known(index, start)
         if known is not None:
             return known
-        self.keep(Point(index, start, branch, 0.0))
+        if not self.keep(Point(index, start, branch, 0.0)):
+            return branch
         ways = [range(index + 1, self.n_points)] + [range(index - 1, -1, -1)] * up
         for way in ways:
-            solved, behind = start, 0
+            solved, behind, merits = start, 0, [self.merit(index, start)]
             for i in way:
-                if way.step < 0 and not self.has_columns(solved):
+                if (way.step < 0 and not self.has_columns(solved)) or (way.step > 0 and self.passed_peak(merits)):
                     break
                 solved, seconds = self.solve(i, solved)
+                merits.append(self.merit(i, solved))
                 known, behind = self.known(i, solved), behind + 1 if self.behind(i, solved) else 0
                 if known is not None:
                     self.same[branch] = known
@@ -168,6 +184,11 @@ class Path:
         there = self.points.get(index)
         same = there is not None and abs(there.solved.objective - solved.objective) < SAME
         return there.branch if there is not None and same else None
+
+    def passed_peak(self, merits: list[float]) -> bool:
+        """Tell whether merits have fallen for so long that a higher one is not to be expected."""
+        peak = int(np.argmax(merits))
+        return not self.whole and len(merits) > peak + PAST_PEAK and merits[peak] - merits[-1] > FALLEN
 
     def behind(self, index: int, solved: Solved) -> bool:
         """Tell whether the point has a solution that is clearly better."""
@@ -206,21 +227,32 @@ class Path:
                     solved, seconds = self.solve(i, beside.solved)
                     self.keep(Point(i, solved, beside.branch, seconds))
 
-    def end_with(self, branch: int) -> None:
-        """Leave out what other branches have beyond the weakest penalty of one, and all but one without columns."""
-        last = max(index for index, point in self.points.items() if self.root(point.branch) == self.root(branch))
+    def end_with(self, best: Point) -> None:
+        """Leave out what other branches have beyond the end of the best point's, and all but one without columns.
+
+        Unless the whole path is asked for, what is far beyond the best point goes as well.
+        """
+        own = self.root(best.branch)
+        last = max(index for index, point in self.points.items() if self.root(point.branch) == own)
+        last = last if self.whole else min(last, best.index + PAST_PEAK)
         empty = [index for index, point in self.points.items() if not self.has_columns(point.solved)]
         first = max((index for index in empty if index < min(set(self.points) - set(empty), default=0)), default=0)
         self.points = {index: point for index, point in self.points.items() if min(first, last) <= index <= last}
 
     def polish(self) -> None:
-        """Climb on to the exact solution at every point; leave out points from which the climb collapses."""
-        for index, point in list(self.points.items()):
-            solved, seconds = self.solve(index, point.solved, exact=True)
-            if self.regular(solved) or len(self.points) == 1:
-                self.points[index] = Point(index, solved, point.branch, point.seconds + seconds)
-            else:
+        """Climb on to the exact solution at every point; leave out points from which the climb collapses.
+
+        Left out is also a solution without columns that is not reached in a few passes: experts that differ in nothing
+        but intercepts may have a ridge for a maximum, and where it ends says nothing about columns.
+        """
+        for index, point in sorted(self.points.items(), reverse=True):
+            empty = len(self.points) > 1 and not self.has_columns(point.solved)
+            solved, seconds = self.solve(index, point.solved, exact=True, most=FEW_PASSES if empty else None)
+            lost = not self.regular(solved) or (empty and solved.outcome.status is not Status.CONVERGED)
+            if lost and len(self.points) > 1:
                 del self.points[index]
+            else:
+                self.points[index] = Point(index, solved, point.branch, point.seconds + seconds)
 
     def root(self, branch: int) -> int:
         """Return the first branch that a branch runs into."""

@@ -35,6 +35,7 @@ MakeMixture = Callable[[Columns | None], Mixture]  # the penalised mixture that 
 Sums = tuple[Array, ...]
 
 GROWTH = 20  # columns that join at once, at least
+SLICE = 60  # passes between looks at the degrees of freedom
 
 
 class Part(Protocol):
@@ -187,15 +188,19 @@ class WideProblem:
             source, look = self.on(columns)
             problem = Problem(mixture, source, look, self.n_workers)
             flat = control.flat if tight else rough
-            climb = Climb(problem, control._replace(flat=flat, max_iter=max(control.max_iter - passes, 2)))
+            left = max(control.max_iter - passes, 2)
+            climb = Climb(problem, control._replace(flat=flat, max_iter=min(left, SLICE) if most < np.inf else left))
             outcome = climb.run(problem.evaluate(params))
             problem.workers.close()
-            params, passes = outcome.triple.params, passes + outcome.n_passes + 1
+            params, passes = outcome.triple.params, passes + outcome.n_passes
             path += outcome.path
+            degrees = sum(part.degrees(own) for part, own in zip(parts_of(mixture), params, strict=True))
+            if outcome.status is Status.MAX_ITER and passes < control.max_iter and degrees <= most:
+                continue
+            passes += 1
             gradient = self.gradient(mixture, params, columns)
             wrong = self.violations(make, columns, params, gradient)
             more = joining(wrong, columns, flat * look.ground.weight)
-            degrees = sum(part.degrees(own) for part, own in zip(parts_of(mixture), params, strict=True))
             over = passes >= control.max_iter or outcome.status is not Status.CONVERGED or degrees > most
             if over or (more is None and tight):
                 break

@@ -119,6 +119,7 @@ class LassoProblem:
         grid: Sequence[tuple[Any, Any]],
         control: Control | None = None,
         merit: Callable[[int, Solved], float] | None = None,
+        whole: bool = True,
     ) -> Path:
         """Return an empty path over a grid of penalties (of gate, of experts), strongest first."""
         makes = [self.terms.make(*alphas) for alphas in grid]
@@ -128,7 +129,7 @@ class LassoProblem:
         search = Search(
             self.asked.n_experts, self.asked.seeds, exact, rough, starts, self.asked.n_workers, self.asked.report
         )
-        return Path(self.wide, lambda i: makes[i], len(grid), search, merit)
+        return Path(self.wide, lambda i: makes[i], len(grid), search, merit, whole)
 
     def null(self) -> Solved:
         """Return the best solution without penalised columns."""

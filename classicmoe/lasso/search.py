@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from classicmoe.em.path import Path, Point, distinct, united, used_columns
 from classicmoe.em.runs import REACHED, Fit, Run
@@ -25,11 +26,13 @@ from classicmoe.em.working_set import Columns, Solved
 from classicmoe.lasso.problem import Answer, LassoProblem
 
 FEW = 20  # columns that starts can see all of
-BY_MEAN = 12  # columns that a single expert takes in first, for starts
+BY_MEAN = 20  # columns that a single expert takes in first, for starts
 ROUNDS = 3  # of starts at most
 SINGLE = (0.02, 25)  # weakest penalty of its path, as a share of the strongest, and points
 RATIO = (0.02, 5.0)  # of the penalties of gate and experts, for a response of unit deviation
-ENTRIES = (1.0, 0.8)  # penalties at which the pilot's solutions enter, in sqrt(2 log P) times the level of noise
+STRICTER = 1.5  # how much larger the second ratio is
+ENTRIES = (1.0, 0.8)  # penalties at which the pilot's solutions enter, in sqrt(2 log P) times the level of noise,
+ROOM = 0.5  # and one so weak that by chance this share of all degrees of freedom would be taken, or 3 FEW columns
 Criterion = Callable[[Answer], float]
 
 
@@ -42,12 +45,16 @@ class Single(NamedTuple):
 
 
 class Pilot(NamedTuple):
-    """Starts on a few columns: those, all starts, the best distinct ones, and penalties (gate, experts) like noise."""
+    """Starts on a few columns: those, all starts, the best distinct ones, and penalties (gate, experts).
+
+    ``level`` are those whose thresholds are like noise, ``weak`` those of the starts.
+    """
 
     columns: Columns
     fit: Fit
     runs: list[Run]
     level: tuple[float, float]
+    weak: tuple[float, float]
 
 
 class Found(NamedTuple):
@@ -125,7 +132,7 @@ class LassoSearch:
             seen, columns = columns, united(columns, more)
         else:
             columns = seen
-        return Pilot(columns, fit, runs, self._alphas(chance, best, params))
+        return Pilot(columns, fit, runs, self._alphas(chance, best, params), weak)
 
     def _alphas(self, chance: Noise, mixture: Any, params: Any) -> tuple[float, float]:
         """Return the penalties (gate, experts) whose thresholds are typical derivatives of columns without effect."""
@@ -134,22 +141,39 @@ class LassoSearch:
             per_alpha = float(np.mean(mixture.expert.spread(params.expert)))
         return float(np.mean(chance.gate)), float(np.mean(chance.expert)) * per_alpha
 
-    def ratio(self, pilot: Pilot) -> float:
-        """Return the ratio of the penalties that keeps noise out of the gate where it does out of the experts."""
+    def ratios(self, pilot: Pilot) -> tuple[float, ...]:
+        """Return ratios of the penalties to try.
+
+        The first keeps noise out of the gate where it does out of the experts. Among many columns experts keep their
+        slopes only at penalties that are a little too weak, and the second keeps noise out of the gate there.
+        """
         gate, expert = pilot.level
-        return float(np.clip(gate / (expert * self.problem.terms.unit), *RATIO))
+        ratio = float(np.clip(gate / (expert * self.problem.terms.unit), *RATIO))
+        few = max(len(own) for own in self.problem.wide.all_columns) <= FEW
+        return (ratio,) if few else (ratio, STRICTER * ratio)
 
     # -- a path -----------------------------------------------------------------------------------------------------
 
     def along(
-        self, grid: list[tuple[Any, Any]], first: int, null: Solved, pilot: Pilot | None, criterion: Criterion
+        self,
+        grid: list[tuple[Any, Any]],
+        first: int,
+        null: Solved,
+        pilot: Pilot | None,
+        criterion: Criterion,
+        whole: bool = True,
     ) -> Found:
         """Fill a path and let a criterion choose.
 
         Of several solutions at one point the criterion takes one as well: the penalised likelihood of a mixture prefers
         few columns and a wide scale where penalties are strong, however well another solution explains the response.
+        Unless the ``whole`` path is asked for it ends where the criterion has clearly passed its best value.
         """
-        path = self.problem.path(grid, merit=lambda i, solved: -0.5 * criterion(self.problem.answer(grid[i], solved)))
+
+        def merit(i: int, solved: Solved) -> float:
+            return -0.5 * criterion(self.problem.answer(grid[i], solved))
+
+        path = self.problem.path(grid, merit=merit, whole=whole)
         solved, _ = path.solve(first, null)
         path.follow(first, solved, up=False)
         branches = self._enter(path, grid, pilot) if pilot is not None else []
@@ -157,7 +181,7 @@ class LassoSearch:
             path.points[first] = Point(first, solved, 0, 0.0)
         path.reconcile()
         best = path.points[max(path.points, key=lambda i: path.merit(i, path.points[i].solved))]
-        path.end_with(best.branch)
+        path.end_with(best)
         path.polish()
         points = [path.points[i] for i in sorted(path.points)]
         answers = [self.problem.answer(grid[point.index], point.solved, point.seconds) for point in points]
@@ -165,18 +189,36 @@ class LassoSearch:
         return Found(answers, [criterion(answer) for answer in answers], fits)
 
     def _enter(self, path: Path, grid: list[tuple[Any, Any]], pilot: Pilot) -> list[set[int]]:
-        """Follow the pilot's solutions both ways from penalties just above noise; return the branches of each."""
-        size = max(len(own) for own in self.problem.wide.all_columns)
-        level = np.sqrt(2.0 * np.log(max(size, 2))) * np.array(pilot.level)
-        alphas = np.array([[np.max(a) for a in point] for point in grid])
-        varies = int(alphas[0, 1] != alphas[-1, 1])
-        nearest = [int(np.argmin(np.abs(np.log(alphas[:, varies] / (share * level[varies]))))) for share in ENTRIES]
+        """Follow the pilot's solutions both ways from some penalties; return the branches of each.
+
+        A solution does not survive a leap from a weak penalty to a strong one: on the pilot's columns it is brought
+        there step by step.
+        """
+        places = self._entries(grid, pilot, path.most_degrees)
         branches: list[set[int]] = []
         for run in pilot.runs:
+            assert run.triple is not None
             branches.append(set())
-            for place in dict.fromkeys(nearest):
-                branches[-1].add(path.follow(place, path.extended(place, pilot.columns, run)))
+            params = run.triple.params
+            for place in range(max(places), min(places) - 1, -1):
+                params = path.narrow(place, pilot.columns, params)
+                if place in places:
+                    branches[-1].add(path.follow(place, path.extended(place, pilot.columns, params)))
         return branches
+
+    def _entries(self, grid: list[tuple[Any, Any]], pilot: Pilot, most_degrees: float) -> set[int]:
+        """Return the places of the grid where the pilot's solutions enter."""
+        alphas = np.array([[np.max(a) for a in point] for point in grid])
+        varies = int(alphas[0, 1] != alphas[-1, 1])
+        level, size = pilot.level[varies], max(len(own) for own in self.problem.wide.all_columns)
+        room = ROOM * most_degrees if size <= FEW else min(ROOM * most_degrees, 3 * FEW)
+        chance = min(room / (size * self.problem.asked.n_experts), 1.0)  # of a column to be taken
+        largest = np.sqrt(2.0 * np.log(max(size, 2)))
+        entries = [
+            *(share * largest * level for share in ENTRIES),
+            max(pilot.weak[varies], -ndtri(chance / 2) * level),
+        ]
+        return {int(np.argmin(np.abs(np.log(alphas[:, varies] / entry)))) for entry in entries}
 
     @staticmethod
     def _starts(path: Path, point: Point, pilot: Pilot | None, branches: list[set[int]]) -> Fit | None:
@@ -213,7 +255,7 @@ class LassoSearch:
     def _best_of(path: Path, columns: Columns) -> Fit:
         """Run starts on some columns and keep the best solution on all of them."""
         fit = path.starts(0, columns, path.search.seeds)
-        solutions = [path.extended(0, columns, run) for run in distinct(fit)]
+        solutions = [path.extended(0, columns, run.triple.params) for run in distinct(fit) if run.triple is not None]
         for solved in solutions:
             path.follow(0, solved)
         if not path.points:  # every one collapsed, and the verdict will say so

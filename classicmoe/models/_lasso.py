@@ -36,6 +36,7 @@ class FittedByLasso(FittedByEM):
     """A softmax gate and a family of experts with penalised slopes, fitted along a path of penalties."""
 
     gate = "softmax"
+    acceleration = "anderson"
     init = "auto"
     n_refine = None
     warm_start = False
@@ -200,10 +201,11 @@ class FittedByLasso(FittedByEM):
 
         # Held-out scores and slopes judge whole paths: within one, BIC compares.
         compared = self.criterion if self.criterion in ("aic", "bic", "ebic") else "bic"
+        whole = compared != self.criterion or self.alpha_min_ratio is not None or self.n_experts == 1
         found = []
         for ratio in self._ratios(search, pilot):
             grid, first = problem.grid(null, self.alpha_gate, self.alpha_expert, ratio, share, self.n_alphas)
-            found.append(search.along(grid, first, null, pilot, lambda answer: criteria(answer)[compared]))
+            found.append(search.along(grid, first, null, pilot, lambda answer: criteria(answer)[compared], whole))
         best = int(np.argmin([min(result.values) for result in found]))
         tables = [list(map(criteria, result.answers)) for result in found]
         chosen = [result.chosen for result in found]
@@ -244,7 +246,7 @@ class FittedByLasso(FittedByEM):
         if pilot is None or self.alpha_gate is not None or self.alpha_expert is not None:
             return (1.0,)
         if self.gate_ratio is None:
-            return (search.ratio(pilot),)
+            return search.ratios(pilot)
         return tuple(np.ravel(self.gate_ratio).astype(float))
 
     def _candidates(self, rows: Rows) -> int:
