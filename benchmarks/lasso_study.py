@@ -21,7 +21,7 @@ from sklearn.metrics import adjusted_rand_score
 from classicmoe import LassoMoERegressor, MoERegressor, warmup
 
 N, N_NEW = 300, 2000
-EXPERTS = np.array([[0.0, 0.0, 1.5, 0.0, 0.0, 0.0, 1.0], [1.0, 1.0, -1.5, 0.0, 0.0, 2.0, 0.0]])  # intercepts first
+EXPERTS = np.array([[0.0, 0.0, 1.5, 0.0, 0.0, 0.0, 1.0], [0.0, 1.0, -1.5, 0.0, 0.0, 2.0, 0.0]])  # intercepts first
 GATE = np.array([1.0, 2.0, 0.0, 0.0, -1.0, 0.0, 0.0])  # of expert 1 against expert 2
 MEASURES = {
     "zeros_expert_1": "true zeros found, expert 1",
@@ -84,8 +84,9 @@ def oracle():
 
 
 MODELS = {
-    "Lasso BIC": lambda: LassoMoERegressor(2, criterion="bic", random_state=0),
-    "Lasso EBIC": lambda: LassoMoERegressor(2, criterion="ebic", random_state=0),
+    "Lasso": lambda: LassoMoERegressor(2, random_state=0),
+    "scaled": lambda: LassoMoERegressor(2, parametrisation="scaled", random_state=0),
+    "MCP": lambda: LassoMoERegressor(2, penalty="mcp", random_state=0),
     "unpenalised": lambda: MoERegressor(2, n_init=10, random_state=0),
     "oracle": oracle,
     "LassoCV": lambda: LassoCV(random_state=0),

@@ -79,7 +79,7 @@ class LassoSearch:
     # -- where starts begin -----------------------------------------------------------------------------------------
 
     def single(self) -> Single:
-        """Fit one expert with a dozen columns, or all there are."""
+        """Fit one expert with the first columns that it takes in, or all there are."""
         problem = self.problem.with_experts(1)
         solved = problem.null()
         grid, _ = problem.grid(solved, None, None, 1.0, *SINGLE)

@@ -40,7 +40,6 @@ class FittedByLasso(FittedByEM):
     init = "auto"
     n_refine = None
     warm_start = False
-    constraints: Any = None
     _problem_type = LassoProblem
 
     # -- the mixture behind the fitted attributes -------------------------------------------------------------------

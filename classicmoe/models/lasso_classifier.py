@@ -55,7 +55,9 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
     gate_weights, expert_weights : array of shape (p,) or (K, p), default=None
         Multipliers of the penalty per column (adaptive Lasso), the same for all classes: 0 leaves slopes free, infinity
         keeps them at zero.
-    l1_ratio, gate_form, criterion, cv, n_alphas, alpha_min_ratio, gate_ratio, standardize, gate_features,\
+    constraints : list of constraints, optional
+        As in :class:`LassoMoERegressor`, on the gate (``side="gate"``) only.
+    l1_ratio, gate_form, criterion, cv, n_alphas, alpha_min_ratio, gate_ratio, refit, standardize, gate_features,\
  expert_features, n_init, tol, max_iter, weight_type, unseen, random_state, n_jobs, verbose
         As in :class:`LassoMoERegressor`.
 
@@ -123,6 +125,7 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         gate_weights: Array | None = None,
         expert_weights: Array | None = None,
         gate_form: Literal["symmetric", "reference"] = "symmetric",
+        constraints: Any = None,
         criterion: Criterion = "bic",
         cv: Any = 5,
         n_alphas: int = 30,
@@ -151,6 +154,7 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         self.gate_weights = gate_weights
         self.expert_weights = expert_weights
         self.gate_form = gate_form
+        self.constraints = constraints
         self.criterion = criterion
         self.cv = cv
         self.n_alphas = n_alphas

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from classicmoe import Batches, LassoMoEClassifier, MoEClassifier, criteria, load
 from classicmoe.exceptions import ConfigurationError, DataError, RareClassWarning
 from classicmoe.experts import MultinomialExpert
+from classicmoe.penalties import Linear, Sign
 from tests.messages import refused
 
 pytestmark = [
@@ -33,6 +34,18 @@ def regimes(n, p=5, n_classes=3, seed=0):
 
 def quick(alpha_gate=None, alpha_expert=None, k=2, **more):
     return LassoMoEClassifier(k, alpha_gate, alpha_expert, **({"n_init": 3, "random_state": 0} | more))
+
+
+def test_constraints_on_the_gate_hold_at_an_optimum_and_those_on_experts_are_refused():
+    X, codes = regimes(300, 4)
+    free = quick(2.0, 4.0).fit(X, codes)
+    half = 0.5 * abs(free.gate_coef_[1, 0] - free.gate_coef_[0, 0])
+    limits = [Linear([(1.0, 0, 1), (-1.0, 0, 0)], lower=-half, upper=half, side="gate")]
+    m = quick(2.0, 4.0, constraints=limits).fit(X, codes)
+    assert abs(m.gate_coef_[1, 0] - m.gate_coef_[0, 0]) == pytest.approx(half, rel=1e-6)
+    assert m.objective_ < free.objective_ and m.optimality_ < 1e-4
+    with pytest.raises(ConfigurationError, match='side="gate" is'):
+        quick(2.0, 4.0, constraints=[Sign(1)]).fit(X, codes)
 
 
 def test_refit_is_maximum_likelihood_on_the_support_of_every_class():
