@@ -179,23 +179,23 @@ def fitted(name, sample, new):
     return row | of_mixture(model, sample)
 
 
-def replicate(seed, p):
-    """Return the rows of all models on one sample."""
+def replicate(seed, p, models):
+    """Return the rows of some models on one sample."""
     sample, new = simulate(p, (seed, 0)), simulate(p, (seed, 1), N_NEW)
-    names = [name for name in MODELS if why_not(name, p) is None]
+    names = [name for name in models if why_not(name, p) is None]
     return [{"p": p, "seed": seed, "model": name} | fitted(name, sample, new) for name in names]
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------
 
 
-def show(rows, p):
+def show(rows, p, models):
     """Print the table of one number of columns."""
     print(f"\np = {p}")
-    for name in MODELS:
+    for name in models:
         if why_not(name, p):
             print(f"  {name} is not fitted: {why_not(name, p)}")
-    names = [name for name in MODELS if why_not(name, p) is None]
+    names = [name for name in models if why_not(name, p) is None]
     print(f"{'':34}" + "".join(f"{name:>18}" for name in names))
     for key, label in MEASURES.items():
         cells = [mean_of([row[key] for row in rows if row["model"] == name and key in row]) for name in names]
@@ -216,15 +216,17 @@ def main(arguments=()):
     parser.add_argument("--replicates", type=int, default=30)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--columns", default="20,200,2000", help="numbers of columns, at least 6 each")
+    parser.add_argument("--models", default=",".join(MODELS), help="names of what is fitted, comma-separated")
     parser.add_argument("--out", type=Path, help="JSON with a row for every fit")
     asked = parser.parse_args(list(arguments))
+    models = asked.models.split(",")
     warmup()
     print(HEAD.format(n=N, new=N_NEW, replicates=asked.replicates), flush=True)
     everything = []
     for p in map(int, asked.columns.split(",")):
-        runs = Parallel(asked.jobs)(delayed(replicate)(seed, p) for seed in range(asked.replicates))
+        runs = Parallel(asked.jobs)(delayed(replicate)(seed, p, models) for seed in range(asked.replicates))
         rows = [row for run in runs for row in run]
         everything += rows
         if asked.out:  # after every number of columns: the run is long
             asked.out.write_text(json.dumps(everything, indent=1))
-        show(rows, p)
+        show(rows, p, models)
