@@ -76,7 +76,7 @@ class ConstantColumnWarning(ClassicMoEWarning):
 
 
 class CollinearColumnsWarning(ClassicMoEWarning):
-    """A column is a linear combination of others and was left out (its coefficient is zero)."""
+    """A column is a linear combination of others and was left out (its coefficient is zero), or penalised with them."""
 
 
 class NotReplicatedWarning(ClassicMoEWarning):

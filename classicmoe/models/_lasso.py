@@ -14,6 +14,7 @@ from classicmoe.em.threads import count_workers, one_native_thread
 from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.experts import EXPERTS
 from classicmoe.lasso.choice import criteria_of
+from classicmoe.lasso.copies import copies
 from classicmoe.lasso.held_out import held_out
 from classicmoe.lasso.path import NAMES, LassoPath
 from classicmoe.lasso.problem import Answer, Asked, LassoProblem
@@ -23,7 +24,7 @@ from classicmoe.lasso.terms import Terms, check_terms, constrained
 from classicmoe.models._fitted_by_em import FittedByEM
 from classicmoe.models.beside import Beside
 from classicmoe.models.fitting import Result, canonical_order
-from classicmoe.models.publishing import publish_columns, publish_outcome, warn_about_outcome, warn_dropped
+from classicmoe.models.publishing import publish_columns, publish_outcome, warn_about_outcome, warn_copies, warn_dropped
 from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import component, seeds
 from classicmoe.penalties import check_constraints
@@ -184,6 +185,7 @@ class FittedByLasso(FittedByEM):
             ("the gate", "the experts"), (rows.reader.gate, rows.reader.expert), problem.dropped, strict=True
         ):
             warn_dropped(side, dropped, features.names_out)
+        warn_copies(copies(problem.wide.source, problem.wide.designs[1]), rows.reader.expert.names_out)
         warn_about_outcome(self)
 
     def _along_the_path(self, problem: LassoProblem, rows: Rows) -> tuple[list[LassoPath], int, Answer, Any]:

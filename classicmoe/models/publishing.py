@@ -191,6 +191,18 @@ def warn_dropped(side: str, dropped: list[Dependence], names: list[str], cure: s
         )
 
 
+def warn_copies(pairs: list[tuple[int, int]], names: list[str]) -> None:
+    """Say which columns of a penalised fit are copies of others."""
+    if not pairs:
+        return
+    told = [f"'{names[second]}' of '{names[first]}'" for first, second in pairs]
+    _warn(
+        f"{len(pairs)} column(s) are linear functions of others: {_listed(told)}. How the penalty shares a slope "
+        "between copies means nothing: leave all but one out.",
+        CollinearColumnsWarning,
+    )
+
+
 def _listed(names: list[str]) -> str:
     """Return a list that stays readable with many names."""
     more = len(names) - LISTED

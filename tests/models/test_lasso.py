@@ -9,7 +9,12 @@ from sklearn.base import clone
 from sklearn.linear_model import Lasso
 
 from classicmoe import LassoMoERegressor, MoERegressor
-from classicmoe.exceptions import ConfigurationError, TooFewModelsError
+from classicmoe.exceptions import (
+    CollinearColumnsWarning,
+    ConfigurationError,
+    ConstantColumnWarning,
+    TooFewModelsError,
+)
 from classicmoe.experts import GaussianExpert
 
 pytestmark = [
@@ -210,10 +215,18 @@ def test_counts():
 def test_a_column_of_zeros_and_a_column_twice():
     X, y = regimes(120, 6)
     X = np.column_stack([X, np.zeros(120), X[:, 1]])
-    with pytest.warns(UserWarning, match="x6"):
+    with pytest.warns(ConstantColumnWarning, match="x6"), pytest.warns(CollinearColumnsWarning, match="'x7' of 'x1'"):
         m = quick(8.0, 15.0).fit(X, y)
     assert not m.expert_coef_[:, 6].any()
     assert m.optimality_ < 1e-6 * 8.0
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_copies_of_columns_are_told(form):
+    X, y = regimes(120, 6)
+    X = np.column_stack([X, 3.0 - 2.0 * X[:, 1], X[:, 4] + 1e-3 * X[:, 5]])
+    with pytest.warns(CollinearColumnsWarning, match=r"1 column\(s\) .* 'x6' of 'x1'\."):
+        quick(8.0, 15.0, n_init=2).fit(form(X), y)
 
 
 def test_reference_form_knows_its_last_expert():

@@ -72,7 +72,8 @@ def test_a_column_that_is_there_twice():
     X, y = regimes(100)
     twice = np.column_stack([X, X[:, 1], -2.0 * X[:, 2]])
     settings = {"max_iter": 2000, "n_init": 2}
-    single, both = lasso(X, y, **settings), lasso(twice, y, **settings)
+    single, words = lasso(X, y, **settings), ["'x5' of 'x1', 'x6' of 'x2'", "leave all but one out"]
+    both = warned("a column twice", CollinearColumnsWarning, words, lambda: lasso(twice, y, **settings))
     assert both.converged_ and both.objective_ == pytest.approx(single.objective_, abs=1e-5)
     np.testing.assert_allclose(both.predict(twice), single.predict(X), atol=1e-3)
     words = ["'x5' is a linear combination of x1", "'x6' is a linear combination of x2", "coefficient 0"]
