@@ -9,7 +9,8 @@ successive ones, the leap is
 
 One slow direction is enough for SQUAREM's single number; where several are slow, as in a mixture whose experts hardly
 differ, a leap that knows all of them needs a tenth of the passes. The guard is the same: a leap counts only where the
-objective did not fall, and after one that did the history begins anew.
+objective did not fall. After one that did the history begins anew, and one of SQUAREM's leaps comes between: near the
+end of a slow climb those of a short history are refused again and again.
 
 Source: Walker & Ni (2011), SIAM Journal on Numerical Analysis 49; Henderson & Varadhan (2019), Journal of Computational
 and Graphical Statistics 28, for EM algorithms.
@@ -24,6 +25,7 @@ import numpy as np
 from classicmoe.contracts import Array
 from classicmoe.em.mixture import MixtureParameters
 from classicmoe.em.problem import Problem, Triple
+from classicmoe.em.squarem import Extrapolation
 
 MEMORY = 8  # differences of steps
 ALIKE = 1e-6  # of the largest: below that a combination of differences is rounding
@@ -36,6 +38,8 @@ class Anderson:
         self.problem = problem
         self._points: deque[Array] = deque(maxlen=MEMORY + 1)
         self._steps: deque[Array] = deque(maxlen=MEMORY + 1)
+        self._shorter = Extrapolation(problem)
+        self._refused = False  # the last of Anderson's leaps
 
     def propose(self, first: Triple, second: Triple, third: Triple) -> MixtureParameters | None:
         """Return extrapolated parameters, or None where no step says anything."""
@@ -44,6 +48,8 @@ class Anderson:
         for point, step in ((a, b - a), (b, c - b)):
             self._points.append(point)
             self._steps.append(step)
+        if self._refused:
+            return self._shorter.propose(first, second, third)
         change = np.diff(np.array(self._steps), axis=0).T
         if not np.isfinite(change).all() or not change.any():
             return None
@@ -52,8 +58,12 @@ class Anderson:
         return mixture.unpack(vector, third.params) if np.isfinite(vector).all() else None
 
     def learn(self, accepted: bool) -> None:
-        """Forget all but the last steps after a leap that was rejected."""
-        if not accepted:
+        """Forget all but the last steps after a leap that was rejected; the next one is SQUAREM's."""
+        if self._refused:
+            self._shorter.learn(accepted)
+            self._refused = False
+        elif not accepted:
+            self._refused = True
             for history in (self._points, self._steps):
                 for _ in range(len(history) - 2):
                     history.popleft()

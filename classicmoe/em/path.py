@@ -104,7 +104,8 @@ class Path:
         rough = self.search.rough[index]
         control = self.search.exact[index] if exact else rough
         control = control if most is None else control._replace(max_iter=min(most, control.max_iter))
-        solved = self.problem.solve(make, columns, params, control, rough.flat, self.most_degrees)
+        most_degrees = np.inf if exact else self.most_degrees
+        solved = self.problem.solve(make, columns, params, control, rough.flat, most_degrees)
         return solved, time.perf_counter() - began
 
     def starts(self, index: int, columns: Columns, seeds: list[np.random.SeedSequence]) -> Fit:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from classicmoe.em.anderson import MEMORY, Anderson
+from classicmoe.em.squarem import Extrapolation
 from tests.em.test_squarem import Problem, Triple, cycle
 
 LIMIT = np.array([1.0, -2.0, 30.0, 4.0])
@@ -40,6 +41,15 @@ def test_a_rejected_leap_is_forgotten_and_so_are_old_steps():
     anderson.learn(accepted=False)
     assert len(anderson._steps) == 2
     np.testing.assert_array_equal(anderson._points[-1], slow(np.zeros(4)))
+
+
+def test_after_a_rejected_leap_comes_one_of_squarem():
+    anderson, squarem = Anderson(Problem()), Extrapolation(Problem())
+    cycle(anderson, np.zeros(4), slow)
+    anderson.learn(accepted=False)
+    np.testing.assert_array_equal(cycle(anderson, np.ones(4), slow), cycle(squarem, np.ones(4), slow))
+    anderson.learn(accepted=False)
+    assert not np.array_equal(cycle(anderson, np.ones(4), slow), cycle(squarem, np.ones(4), slow))
 
 
 @pytest.mark.parametrize("three", (([1.0], [1.0], [1.0]), ([0.0], [1.0], [2.0]), ([0.0], [np.inf], [1.0])))
