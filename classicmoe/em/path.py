@@ -18,10 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from classicmoe.em.degenerate import ROWS_PER_COEFFICIENT
-from classicmoe.em.loop import Climb, Control
+from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.multistart import MultiStart
-from classicmoe.em.problem import Problem
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.sample import draw_sample
 from classicmoe.em.starts import PARAMETERS
@@ -133,11 +132,8 @@ class Path:
 
     def narrow(self, index: int, columns: Columns, params: MixtureParameters) -> MixtureParameters:
         """Return where a climb on some columns ends, whatever others would say."""
-        source, look = self.problem.on(columns)
-        problem = Problem(self.make_at(index)(columns), source, look, self.search.n_workers)
-        params = Climb(problem, self.search.rough[index]).run(problem.evaluate(params)).triple.params
-        problem.workers.close()
-        return params
+        mixture = self.make_at(index)(columns)
+        return self.problem.climb(mixture, columns, params, self.search.rough[index]).triple.params
 
     def extended(self, index: int, columns: Columns, params: MixtureParameters) -> Solved:
         """Solve on all columns from parameters on some."""

@@ -166,6 +166,14 @@ class WideProblem:
 
     # -- the climb --------------------------------------------------------------------------------------------------
 
+    def climb(self, mixture: Mixture, columns: Columns, params: MixtureParameters, control: Control) -> Outcome:
+        """Climb on some columns, whatever the others would say."""
+        source, look = self.on(columns)
+        problem = Problem(mixture, source, look, self.n_workers)
+        outcome = Climb(problem, control).run(problem.evaluate(params))
+        problem.workers.close()
+        return outcome
+
     def solve(
         self,
         make: MakeMixture,
@@ -185,13 +193,10 @@ class WideProblem:
         tight = everything or control.flat >= rough
         while True:
             mixture = make(columns)
-            source, look = self.on(columns)
-            problem = Problem(mixture, source, look, self.n_workers)
             flat = control.flat if tight else rough
             left = max(control.max_iter - passes, 2)
-            climb = Climb(problem, control._replace(flat=flat, max_iter=min(left, SLICE) if most < np.inf else left))
-            outcome = climb.run(problem.evaluate(params))
-            problem.workers.close()
+            left = min(left, SLICE) if most < np.inf else left
+            outcome = self.climb(mixture, columns, params, control._replace(flat=flat, max_iter=left))
             params, passes = outcome.triple.params, passes + outcome.n_passes
             path += outcome.path
             degrees = sum(part.degrees(own) for part, own in zip(parts_of(mixture), params, strict=True))
@@ -200,7 +205,7 @@ class WideProblem:
             passes += 1
             gradient = self.gradient(mixture, params, columns)
             wrong = self.violations(make, columns, params, gradient)
-            more = joining(wrong, columns, flat * look.ground.weight)
+            more = joining(wrong, columns, flat * self.moments.weight)
             over = passes >= control.max_iter or outcome.status is not Status.CONVERGED or degrees > most
             if over or (more is None and tight):
                 break
@@ -210,7 +215,7 @@ class WideProblem:
                 params = recolumned(mixture, params, columns, wider)
                 columns = wider
         worst = max(float(w.max(initial=0.0)) for w in wrong)
-        worst = max(worst, outcome.gradient_norm * look.ground.weight)
+        worst = max(worst, outcome.gradient_norm * self.moments.weight)
         status = outcome.status
         if more is not None and status is Status.CONVERGED:
             status = Status.MAX_ITER

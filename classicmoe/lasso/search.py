@@ -120,18 +120,16 @@ class LassoSearch:
         alone = self._alphas(noise(problem.wide, mixture, solved.params, solved.columns), mixture, solved.params)[1]
         weak = (float(np.sqrt(problem.weight * (k - 1)) / k), alone / np.sqrt(k))
         path, columns = problem.path([weak]), self.screened(single)
-        for _ in range(ROUNDS):
+        for round_ in range(ROUNDS):
             fit = path.starts(0, columns, problem.asked.seeds)
             runs, best = distinct(fit), path.make_at(0)(columns)
             assert runs[0].triple is not None
             params = runs[0].triple.params
             chance = noise(problem.wide, best, params, columns)
             more = outstanding(problem.wide.gradient(best, params, columns), chance, columns)
-            if more is None:
+            if more is None or round_ == ROUNDS - 1:
                 break
-            seen, columns = columns, united(columns, more)
-        else:
-            columns = seen
+            columns = united(columns, more)
         return Pilot(columns, fit, runs, self._alphas(chance, best, params), weak)
 
     def _alphas(self, chance: Noise, mixture: Any, params: Any) -> tuple[float, float]:

@@ -43,7 +43,7 @@ def test_constraints_on_the_gate_hold_at_an_optimum_and_those_on_experts_are_ref
     limits = [Linear([(1.0, 0, 1), (-1.0, 0, 0)], lower=-half, upper=half, side="gate")]
     m = quick(2.0, 4.0, constraints=limits).fit(X, codes)
     assert abs(m.gate_coef_[1, 0] - m.gate_coef_[0, 0]) == pytest.approx(half, rel=1e-6)
-    assert m.objective_ < free.objective_ and m.optimality_ < 1e-4
+    assert m.objective_ < free.objective_ and m.optimality_ <= TIGHT * 2.0
     with pytest.raises(ConfigurationError, match='side="gate" is'):
         quick(2.0, 4.0, constraints=[Sign(1)]).fit(X, codes)
 
