@@ -78,7 +78,7 @@ class LassoPath:
             np.array([a.degrees for a in answers]),
             np.array([a.n_slopes for a in answers]),
             {name: np.array([row[name] for row in criteria]) for name in criteria[0]},
-            np.array([a.solved.violation / problem.weakest(a.alpha_gate, a.alpha_expert) for a in answers]),
+            np.array([a.optimality for a in answers]),
             np.array([a.solved.n_passes for a in answers]),
             np.array([a.seconds for a in answers]),
             chosen,

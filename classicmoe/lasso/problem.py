@@ -48,7 +48,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """A solution in the user's units, experts in the order of the fit."""
+    """A solution in the user's units, experts in the order of the fit; ``optimality`` is a share of the weaker penalty."""
 
     alpha_gate: Any
     alpha_expert: Any
@@ -58,6 +58,7 @@ class Answer:
     log_likelihood: float
     degrees: float
     n_slopes: int
+    optimality: float
     seconds: float = 0.0
 
 
@@ -180,6 +181,7 @@ class LassoProblem:
             objective + mixture.penalty(solved.params),
             sum(part.degrees(own) for part, own in both),
             sum(part.slopes_used(own) for part, own in both),
+            solved.violation / self.weakest(*alphas),
             seconds,
         )
 

@@ -280,5 +280,5 @@ class FittedByLasso(FittedByEM):
             problem.as_fit(fit, answer), look, params, order, totals, problem.shift, self.n_parameters_, penalty, None
         )
         publish_outcome(self, result, totals, joint=False)
-        self.optimality_ = answer.solved.violation
+        self.optimality_ = answer.optimality
         self._publish_support()

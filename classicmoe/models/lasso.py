@@ -89,7 +89,8 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
     path_, paths_ : LassoPath or None, list of LassoPath
         All solutions of the path with their criteria, and the paths of all ratios; None if both penalties were given.
     optimality_ : float
-        Largest violation of an optimality condition, in the units of the penalty.
+        Largest violation of an optimality condition over all columns, as a share of the weaker penalty (without
+        penalties: of the derivative).
     n_parameters_ : int
         Degrees of freedom: free parameters and non-zero slopes, of a column of the gate K - 1 at most.
     log_likelihood_, objective_, starts_, verdict_, ...

@@ -43,7 +43,7 @@ def test_constraints_on_the_gate_hold_at_an_optimum_and_those_on_experts_are_ref
     limits = [Linear([(1.0, 0, 1), (-1.0, 0, 0)], lower=-half, upper=half, side="gate")]
     m = quick(2.0, 4.0, constraints=limits).fit(X, codes)
     assert abs(m.gate_coef_[1, 0] - m.gate_coef_[0, 0]) == pytest.approx(half, rel=1e-6)
-    assert m.objective_ < free.objective_ and m.optimality_ <= TIGHT * 2.0
+    assert m.objective_ < free.objective_ and m.optimality_ <= TIGHT
     with pytest.raises(ConfigurationError, match='side="gate" is'):
         quick(2.0, 4.0, constraints=[Sign(1)]).fit(X, codes)
 
@@ -122,7 +122,7 @@ def test_one_expert_is_l1_logistic_regression(n_classes, weighted):
 def test_conditions_of_optimality_hold_for_all_columns(n, p, alphas, n_classes):
     X, codes = regimes(n, p, n_classes)
     m = quick(*alphas).fit(X, codes)
-    assert m.converged_ and m.optimality_ <= TIGHT * 4.0
+    assert m.converged_ and m.optimality_ <= TIGHT
     assert violation(m, X, codes) <= TIGHT * 4.0
     assert m.objective_ == pytest.approx(objective(m, X, codes), rel=1e-10)
     assert m.log_likelihood_ == pytest.approx(parts(m, X, codes)[3], rel=1e-10)
