@@ -61,7 +61,8 @@ def penalty_lines(model: Any) -> list[str]:
     chosen = "as given"
     if model.path_ is not None:
         chosen = f"chosen by {title(model.criterion)} along a path of {count_text(len(model.path_.objective), 'point')}"
-    worst = f"worst violation of the optimality conditions over all columns: {model.optimality_:.1e} of the weaker penalty"
+    misses = f"{model.optimality_:.1e} of the weaker penalty"
+    worst = f"worst violation of the optimality conditions over all columns: {misses}"
     return [f"Lasso: penalty {and_list(sides)}, {chosen}", _counts(model), worst]
 
 

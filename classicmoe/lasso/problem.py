@@ -48,7 +48,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """A solution in the user's units, experts in the order of the fit; ``optimality`` is a share of the weaker penalty."""
+    """A solution in the user's units, experts in the order of the fit; optimality as a share of the weaker penalty."""
 
     alpha_gate: Any
     alpha_expert: Any
