@@ -13,6 +13,8 @@ PARTS |= {"mixtures": mixtures.main, "counts": counts.main, "lasso": lasso.main}
 
 if sys.argv[1:2] == ["lasso-study"]:  # takes an hour, and options
     lasso_study.main(sys.argv[2:])
+elif unknown := set(sys.argv[1:]) - set(PARTS):
+    sys.exit(f"{__doc__}\nUnknown: {', '.join(sorted(unknown))}")
 else:
     for part in sys.argv[1:] or PARTS:
         PARTS[part]()

@@ -11,6 +11,7 @@ from classicmoe import LassoMoERegressor, warmup
 from classicmoe.experts import GaussianExpert
 
 RMOE = 6.66  # seconds per start, Gaussian experts, its packaged data: measured in another run, not here
+WHOLE = 0.1  # of the strongest penalty: where a path ends that is followed to its end
 CLOSE = 0.01  # log-likelihood units between objectives of one solution
 
 
@@ -52,13 +53,15 @@ from benchmarks.lasso import found, sparse_regimes, timed
 from classicmoe import LassoMoERegressor
 timed(LassoMoERegressor(3, n_init=2, n_alphas=5, random_state=0), *sparse_regimes(300, 30)[:2])
 X, y, labels = sparse_regimes({n}, {d})
-model = LassoMoERegressor(3, random_state=0, n_jobs=1)
-with Watch("VmRSS") as watch:
-    seconds = timed(model, X, y)
-growth = watch.peak - watch.before
-print(f"lasso: n = {n}, p = {d}, K = 3, path of 30: {{seconds:.1f}} s; X is {{X.nbytes / 2**20:.0f}} MB,",
-      f"memory beyond it {{growth / 2**20:.0f}} MB = {{growth / X.nbytes:.0%}}; {{len(model.path_.seconds)}} points")
-print(f"lasso:   {{found(model)}}")
+for settings in ({{}}, {{"parametrisation": "scaled"}}, {{"alpha_min_ratio": {share}}}):
+    model = LassoMoERegressor(3, random_state=0, n_jobs=1, **settings)
+    with Watch("VmRSS") as watch:
+        seconds = timed(model, X, y)
+    growth, path = watch.peak - watch.before, model.path_
+    print(f"lasso: n = {n}, p = {d}, K = 3, {{settings}}: {{seconds:.1f}} s; X is {{X.nbytes / 2**20:.0f}} MB,",
+          f"memory beyond it {{growth / 2**20:.0f}} MB = {{growth / X.nbytes:.0%}}; {{len(path.seconds)}} points,",
+          f"worst violation {{path.optimality.max():.1e}}, BIC {{path.criteria['bic'].min():.1f}}", flush=True)
+    print(f"lasso:   {{found(model)}}")
 """
 
 
@@ -124,5 +127,5 @@ def main():
     single_starts()
     for p in (20, 200):
         warm_or_cold(p)
-    run(WIDE.format(n=1000, d=10_000))
+    run(WIDE.format(n=1000, d=10_000, share=WHOLE))
     many_rows()

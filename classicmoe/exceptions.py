@@ -123,5 +123,9 @@ class DoubtfulSlopeWarning(ClassicMoEWarning):
     """Something speaks against what a slope heuristic selected."""
 
 
+class EndOfPathWarning(ClassicMoEWarning):
+    """A criterion took the weakest penalty of a path."""
+
+
 class NoBlocksWarning(ClassicMoEWarning):
     """There was no partition of the columns to choose from but the one into single columns."""

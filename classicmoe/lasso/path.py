@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from classicmoe.contracts import Array
 from classicmoe.lasso.problem import Answer, LassoProblem, aligned
 
+ENDS = ("grid", "peak", "rows")  # why there are no weaker penalties
+
 
 @dataclass(frozen=True)
 class LassoPath:
@@ -33,6 +35,11 @@ class LassoPath:
     n_iter, seconds : ndarray of shape (T,)
     chosen : int
         Which point the criterion took.
+    status : list of str
+        How the climb at every point ended.
+    ended : {"grid", "peak", "rows"}
+        Why there are no weaker penalties: the grid has none, the criterion had clearly passed its best value, or too
+        few rows would be left for the degrees of freedom (or an expert collapses).
     """
 
     alpha_gate: Array
@@ -51,6 +58,7 @@ class LassoPath:
     seconds: Array
     chosen: int
     status: list[str] = field(default_factory=list)
+    ended: str = "grid"
 
     @classmethod
     def of(
@@ -60,6 +68,7 @@ class LassoPath:
         criteria: list[dict[str, float]],
         chosen: int,
         gate_form: str,
+        ended: str = "grid",
     ) -> LassoPath:
         """Collect the solutions of a path."""
         parts = _named_alike(problem, answers, chosen, gate_form)
@@ -83,6 +92,7 @@ class LassoPath:
             np.array([a.seconds for a in answers]),
             chosen,
             [a.solved.outcome.status.name for a in answers],
+            ended,
         )
 
     def permuted(self, order: NDArray[np.intp], gate_form: str) -> LassoPath:

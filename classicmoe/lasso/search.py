@@ -58,11 +58,12 @@ class Pilot(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Solutions of a path, their values of a criterion (smaller is better), and the starts that led to each."""
+    """Solutions of a path, their values of a criterion (smaller is better), the starts behind each, and its end."""
 
     answers: list[Answer]
     values: list[float]
     fits: list[Fit | None]
+    ended: str
 
     @property
     def chosen(self) -> int:
@@ -94,23 +95,27 @@ class LassoSearch:
                 break
         return Single(solved, mixture, taken[:BY_MEAN])
 
-    def screened(self, single: Single) -> Columns:
+    @property
+    def few(self) -> bool:
+        """Whether starts can see all columns."""
+        return max(len(own) for own in self.problem.wide.all_columns) <= FEW
+
+    def screened(self, single: Single | None = None) -> Columns:
         """Return the columns that starts see, those among them that constraints do not allow to be zero."""
-        gate, expert = self._screened(single)
+        if self.few:
+            return self.problem.wide.all_columns
+        gate, expert = self._screened(single or self.single())
         demanded = [
             own.required if own is not None and not own.allows_zero else gate[:0] for own in self.problem.terms.limits
         ]
         return np.union1d(gate, demanded[0]), np.union1d(expert, demanded[1])
 
     def _screened(self, single: Single) -> Columns:
-        gate, expert = self.problem.wide.all_columns
-        if max(len(gate), len(expert)) <= FEW:
-            return gate, expert
         wide, (solved, mixture, own) = self.problem.wide, single
         places = [by_scatter(wide, mixture, solved.params, solved.columns, design) for design in wide.designs]
         taken = wide.designs[1].columns[own]
         same_table = wide.designs[0].table == wide.designs[1].table
-        by_mean = np.flatnonzero(np.isin(wide.designs[0].columns, taken)) if same_table else gate[:0]
+        by_mean = np.flatnonzero(np.isin(wide.designs[0].columns, taken)) if same_table else own[:0]
         return np.union1d(places[0], by_mean), np.union1d(places[1], own)
 
     def pilot(self) -> Pilot:
@@ -147,8 +152,7 @@ class LassoSearch:
         """
         gate, expert = pilot.level
         ratio = float(np.clip(gate / (expert * self.problem.terms.unit), *RATIO))
-        few = max(len(own) for own in self.problem.wide.all_columns) <= FEW
-        return (ratio,) if few else (ratio, STRICTER * ratio)
+        return (ratio,) if self.few else (ratio, STRICTER * ratio)
 
     # -- a path -----------------------------------------------------------------------------------------------------
 
@@ -184,7 +188,10 @@ class LassoSearch:
         points = [path.points[i] for i in sorted(path.points)]
         answers = [self.problem.answer(grid[point.index], point.solved, point.seconds) for point in points]
         fits = [self._starts(path, point, pilot, branches) for point in points]
-        return Found(answers, [criterion(answer) for answer in answers], fits)
+        values = [criterion(answer) for answer in answers]
+        passed = not whole and int(np.argmin(values)) < len(values) - 1
+        ended = "grid" if points[-1].index == len(grid) - 1 else "peak" if passed else "rows"
+        return Found(answers, values, fits, ended)
 
     def _enter(self, path: Path, grid: list[tuple[Any, Any]], pilot: Pilot) -> list[set[int]]:
         """Follow the pilot's solutions both ways from some penalties; return the branches of each.
@@ -238,7 +245,7 @@ class LassoSearch:
     def at(self, alphas: tuple[Any, Any]) -> tuple[Answer, Fit]:
         """Return the solution with the highest objective at given penalties, and its starts."""
         path = self.problem.path([alphas])
-        columns = self.screened(self.single())
+        columns = self.screened()
         fit = self._best_of(path, columns)
         used = united(columns, used_columns(path.make_at(0)(path.points[0].solved.columns), path.points[0].solved))
         if self.problem.asked.n_experts > 1 and any(len(a) < len(b) for a, b in zip(columns, used, strict=True)):

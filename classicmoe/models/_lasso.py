@@ -24,7 +24,14 @@ from classicmoe.lasso.terms import Terms, check_terms, constrained
 from classicmoe.models._fitted_by_em import FittedByEM
 from classicmoe.models.beside import Beside
 from classicmoe.models.fitting import Result, canonical_order
-from classicmoe.models.publishing import publish_columns, publish_outcome, warn_about_outcome, warn_copies, warn_dropped
+from classicmoe.models.publishing import (
+    publish_columns,
+    publish_outcome,
+    warn_about_outcome,
+    warn_copies,
+    warn_dropped,
+    warn_end_of_path,
+)
 from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import component, seeds
 from classicmoe.penalties import check_constraints
@@ -186,6 +193,8 @@ class FittedByLasso(FittedByEM):
         ):
             warn_dropped(side, dropped, features.names_out)
         warn_copies(copies(problem.wide.source, problem.wide.designs[1]), rows.reader.expert.names_out)
+        if self.path_ is not None:
+            warn_end_of_path(self.path_, self.criterion)
         warn_about_outcome(self)
 
     def _along_the_path(self, problem: LassoProblem, rows: Rows) -> tuple[list[LassoPath], int, Answer, Any]:
@@ -212,7 +221,7 @@ class FittedByLasso(FittedByEM):
         chosen = [result.chosen for result in found]
         chosen[best] = self._chosen(problem, rows, found[best], tables[best], n_candidates)
         paths = [
-            LassoPath.of(problem, result.answers, table, at, self.gate_form)
+            LassoPath.of(problem, result.answers, table, at, self.gate_form, result.ended)
             for result, table, at in zip(found, tables, chosen, strict=True)
         ]
         return paths, best, found[best].answers[chosen[best]], found[best].fits[chosen[best]]

@@ -17,6 +17,7 @@ from classicmoe.exceptions import (
     CollinearColumnsWarning,
     ConstantColumnWarning,
     DegenerateComponentWarning,
+    EndOfPathWarning,
     GateSeparatedWarning,
     NotConvergedWarning,
     NotReplicatedWarning,
@@ -200,6 +201,23 @@ def warn_copies(pairs: list[tuple[int, int]], names: list[str]) -> None:
         f"{len(pairs)} column(s) are linear functions of others: {_listed(told)}. How the penalty shares a slope "
         "between copies means nothing: leave all but one out.",
         CollinearColumnsWarning,
+    )
+
+
+def warn_end_of_path(path: Any, criterion: str) -> None:
+    """Say that a criterion took the weakest penalty of a path, if it had others."""
+    if not 0 < path.chosen == len(path.objective) - 1:
+        return
+    cure = {
+        "grid": "give a smaller alpha_min_ratio",
+        "rows": "beyond it fewer than five rows were left for each degree of freedom, or an expert collapsed; fewer "
+        "experts, fewer columns or criterion='ebic' may stop earlier",
+    }[path.ended]
+    side = "alpha_expert" if path.alpha_expert[0] != path.alpha_expert[-1] else "alpha_gate"
+    _warn(
+        f"criterion={criterion!r} takes the weakest penalty of the path ({side} = {getattr(path, side)[-1]:.4g}), "
+        f"and a weaker one might be better still: {cure}.",
+        EndOfPathWarning,
     )
 
 

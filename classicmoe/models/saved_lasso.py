@@ -178,11 +178,13 @@ def _dense(shape: Any, places: Any, values: Any, name: str) -> Any:
 
 def _check_path(estimator: Any, path: Any) -> None:
     """Refuse a path whose parts have other lengths, or other experts and columns than the model."""
+    from classicmoe.lasso.path import ENDS
+
     n = len(path.alpha_expert)
     for own in fields(path):
         value = getattr(path, own.name)
         for part in value.values() if isinstance(value, Mapping) else [value]:
-            if own.name != "chosen" and len(part) != n:
+            if own.name not in ("chosen", "ended") and len(part) != n:
                 raise ModelFileError(f"the path has {n} points, but {len(part)} of {own.name}")
     for name in ("gate_coef", "expert_coef", "expert_intercept"):
         shape, wanted = getattr(path, name).shape[1:], getattr(estimator, f"{name}_").shape
@@ -190,3 +192,5 @@ def _check_path(estimator: Any, path: Any) -> None:
             raise ModelFileError(f"the path's {name} have shape {shape} at a point, expected {wanted}")
     if not isinstance(path.chosen, int) or not 0 <= path.chosen < n:
         raise ModelFileError(f"the chosen point of the path is {path.chosen!r}, but there are {n}")
+    if path.ended not in ENDS:
+        raise ModelFileError(f"the path ended by {path.ended!r}, not one of {', '.join(ENDS)}")

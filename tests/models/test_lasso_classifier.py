@@ -214,6 +214,7 @@ def test_path_of_one_expert_begins_where_a_column_enters(n_classes, more):
     assert m.path_.alpha_expert[-1] == pytest.approx(1e-3 * top)
 
 
+@pytest.mark.filterwarnings("ignore::classicmoe.exceptions.EndOfPathWarning")
 def test_a_path_of_the_gate_begins_where_it_could_tell_classes_apart():
     # Experts that say one class each leave all to the gate: its threshold counts, too, where experts are all alike.
     X, codes = regimes(150)

@@ -186,6 +186,7 @@ def array(name, make):
     (
         change("chosen", 1000),
         change("chosen", "0"),
+        change("ended", "noon"),
         change("status", ["CONVERGED"]),
         change("expert_coef", [3, 2, 5]),
         change("expert_coef", [10**9, 10**9, 5]),
