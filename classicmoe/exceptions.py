@@ -127,5 +127,9 @@ class EndOfPathWarning(ClassicMoEWarning):
     """A criterion took the weakest penalty of a path."""
 
 
+class WideExpertWarning(ClassicMoEWarning):
+    """A penalty on slopes in the units of y left an expert of wide scale without any."""
+
+
 class NoBlocksWarning(ClassicMoEWarning):
     """There was no partition of the columns to choose from but the one into single columns."""

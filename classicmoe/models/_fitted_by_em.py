@@ -20,11 +20,12 @@ from classicmoe.exceptions import ColumnError, ConfigurationError
 from classicmoe.messages import name_list
 from classicmoe.models._estimator import MixtureOfExperts
 from classicmoe.models.beside import Beside, check_family
+from classicmoe.models.cautions import warn_about
 from classicmoe.models.fitting import Plan, Result, fit_mixture
 from classicmoe.models.formula import split_formula
 from classicmoe.models.frames import as_table
 from classicmoe.models.observed import as_seen
-from classicmoe.models.publishing import publish, warn_about
+from classicmoe.models.publishing import publish
 from classicmoe.models.rows import NOTHING, Rows, rows_of_arrays, rows_of_batches
 from classicmoe.models.settings import seeds
 

@@ -23,15 +23,10 @@ from classicmoe.lasso.search import Found, LassoSearch, Pilot
 from classicmoe.lasso.terms import Terms, check_terms, constrained
 from classicmoe.models._fitted_by_em import FittedByEM
 from classicmoe.models.beside import Beside
+from classicmoe.models.cautions import warn_about_outcome, warn_dropped
 from classicmoe.models.fitting import Result, canonical_order
-from classicmoe.models.publishing import (
-    publish_columns,
-    publish_outcome,
-    warn_about_outcome,
-    warn_copies,
-    warn_dropped,
-    warn_end_of_path,
-)
+from classicmoe.models.lasso_cautions import warn_copies, warn_end_of_path, warn_wide_expert
+from classicmoe.models.publishing import publish_columns, publish_outcome
 from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import component, seeds
 from classicmoe.penalties import check_constraints
@@ -195,6 +190,8 @@ class FittedByLasso(FittedByEM):
         warn_copies(copies(problem.wide.source, problem.wide.designs[1]), rows.reader.expert.names_out)
         if self.path_ is not None:
             warn_end_of_path(self.path_, self.criterion)
+            if terms.parametrisation == "sigma" and terms.base.name == "gaussian":
+                warn_wide_expert(self)
         warn_about_outcome(self)
 
     def _along_the_path(self, problem: LassoProblem, rows: Rows) -> tuple[list[LassoPath], int, Answer, Any]:

@@ -19,6 +19,7 @@ from classicmoe.experts import GaussianExpert
 from classicmoe.gates import GaussianGate
 from classicmoe.gates.gaussian import GaussianGateParameters
 from classicmoe.models.block_search import search_blocks
+from classicmoe.models.cautions import warn_dropped
 from classicmoe.models.fitting import Plan, fit_mixture
 from classicmoe.models.gaussian_terms import Asked, Fitted
 from classicmoe.models.inverse_regression import (
@@ -32,7 +33,6 @@ from classicmoe.models.inverse_regression import (
 )
 from classicmoe.models.noise import DENSE, noise_structure
 from classicmoe.models.partitions import check_labels
-from classicmoe.models.publishing import warn_dropped
 from classicmoe.models.rows import Rows
 from classicmoe.models.swapped import chunk_rows, swapped, varying_columns
 

@@ -13,13 +13,13 @@ from classicmoe.em.source import ArraySource
 from classicmoe.em.threads import count_workers
 from classicmoe.exceptions import ConfigurationError, MissingValuesError
 from classicmoe.models._joint_law import JointLawRegressor
+from classicmoe.models.cautions import warn_about_outcome
 from classicmoe.models.gaussian_fit import fit_inverse
 from classicmoe.models.gaussian_publishing import publish_joint
 from classicmoe.models.gaussian_terms import Asked
 from classicmoe.models.inverse_regression import Joint
 from classicmoe.models.noise import DIAGONAL, holds, noise_structure
 from classicmoe.models.partitions import check_labels
-from classicmoe.models.publishing import warn_about_outcome
 from classicmoe.models.rows import Rows, rows_of_arrays
 from classicmoe.models.settings import check_settings, integer, seeds
 

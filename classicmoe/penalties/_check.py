@@ -22,7 +22,7 @@ def wrong_alpha(alpha: Any, per_line: bool = True) -> str | None:
     """Say what is wrong with ``alpha``."""
     numbers = _numbers(alpha)
     if numbers is None or numbers.ndim > per_line or not ((numbers >= 0.0) & np.isfinite(numbers)).all():
-        more = ", or one for each line" if per_line else ""
+        more = ", or one for each expert" if per_line else ""
         return f"alpha must be a number >= 0{more}, not {alpha!r}"
     return None
 
@@ -33,7 +33,7 @@ def wrong_weights(weights: Any, per_line: bool = True) -> str | None:
         return None
     numbers = _numbers(weights)
     if numbers is None or numbers.ndim not in ((1, 2) if per_line else (1,)) or (numbers < 0.0).any():
-        more = " or one line of them for each line of coefficients" if per_line else ""
+        more = " or one row of them for each expert" if per_line else ""
         return f"weights must be None or one number >= 0 for each slope{more}, not {weights!r}"
     return None
 

@@ -268,13 +268,13 @@ def test_copies_and_the_registry(case):
 @pytest.mark.parametrize(
     ("penalty", "told"),
     [
-        (L1(-1.0), "alpha must be a number >= 0, or one for each line, not -1.0"),
+        (L1(-1.0), "alpha must be a number >= 0, or one for each expert, not -1.0"),
         (L1(np.nan), "alpha must"),
         (L1("much"), "alpha must"),
         (L1(np.inf), "alpha must"),
         (L1([[1.0]]), "alpha must"),
         (L1(1.0, weights=2.0), "weights must"),
-        (L1(1.0, weights=[-1.0]), "weights must be None or one number >= 0 for each slope or one line"),
+        (L1(1.0, weights=[-1.0]), "weights must be None or one number >= 0 for each slope or one row"),
         (ElasticNet(1.0, 1.5), "l1_ratio must be a number from 0 to 1, not 1.5"),
         (ElasticNet(-1.0), "alpha must"),
         (Group([1.0, 2.0]), "alpha must be a number >= 0, not"),

@@ -1,4 +1,4 @@
-"""Where a Lasso path ends, and what is said when the criterion takes its last point."""
+"""What is said of Lasso fits: a criterion that takes the end of a path, an expert that lost its slopes."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from classicmoe import LassoMoERegressor
-from classicmoe.exceptions import EndOfPathWarning
+from classicmoe.exceptions import EndOfPathWarning, WideExpertWarning
 from tests.messages import warned
 
 
@@ -40,6 +40,21 @@ def test_the_peak_is_passed_in_silence():
         warnings.simplefilter("error", EndOfPathWarning)
         path = LassoMoERegressor(2, n_init=3, random_state=0).fit(X, y).path_
     assert path.ended == "peak" and path.chosen < len(path.objective) - 1
+
+
+def test_an_expert_of_wide_scale_without_slopes_is_told():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 60))
+    sharp = rng.random(200) < 1.0 / (1.0 + np.exp(-3.0 * X[:, 0] - 1.5))
+    mean = np.where(sharp, 2.0 * X[:, 1] - 1.5 * X[:, 2], 3.0 + 2.0 * X[:, 3])
+    y = mean + np.where(sharp, 0.3, 2.0) * rng.normal(size=200)
+    model = LassoMoERegressor(2, n_init=4, random_state=0)
+    warned("wide", WideExpertWarning, ["expert 1", "parametrisation='scaled'"], lambda: model.fit(X, y))
+    assert model.support_["expert"].any(axis=1).tolist() == [True, False]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", WideExpertWarning)
+        model.set_params(parametrisation="scaled").fit(X, y)
+    assert model.support_["expert"][0, 1] and model.support_["expert"][1, 3]
 
 
 @pytest.mark.filterwarnings("error::classicmoe.exceptions.EndOfPathWarning")
