@@ -61,12 +61,14 @@ def _lasso(task: Task, settings: dict[str, Any], common: dict[str, Any]) -> Mixt
     from classicmoe.models.lasso_classifier import LassoMoEClassifier
 
     lasso, family = settings["lasso"], settings["family"]
+    more = {"parametrisation": "scaled"} if lasso["scaled"] else {}
     return (LassoMoEClassifier if family in CLASS_FAMILIES else LassoMoERegressor)(
         alpha_gate=lasso["gate"],
         alpha_expert=lasso["experts"],
         expert=family,
         criterion=lasso["criterion"],
         gate_features=task.gate_features,
+        **more,
         **common,
     )
 

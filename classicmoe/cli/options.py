@@ -208,8 +208,8 @@ Lasso = Annotated[
         "--lasso",
         metavar="PENALTY",
         help="Penalise slopes, so that columns drop out. path: BIC (in select the criterion) chooses how much, or "
-        "another as in path:ebic; or numbers, 5 for both or 5,3 for experts and gate. Unless given, --starts is 10 and "
-        "--max-iter 2000.",
+        "another as in path:ebic; or numbers, 5 for both or 5,3 for experts and gate. :scaled behind it penalises "
+        "slopes over standard deviations. Unless given, --starts is 10 and --max-iter 2000.",
         rich_help_panel=_MODEL,
     ),
 ]

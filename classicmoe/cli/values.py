@@ -155,10 +155,11 @@ class Lasso(NamedTuple):
     experts: float | None
     gate: float | None
     criterion: str | None = None  # None: the one that chooses the number of experts, or BIC
+    scaled: bool = False  # slopes over standard deviations are penalised
 
 
 def lasso_of(text: str | None) -> Lasso | None:
-    """Read ``path``, ``path:ebic``, ``5`` or ``5,3`` (experts, gate).
+    """Read ``path``, ``path:ebic``, ``5`` or ``5,3`` (experts, gate), with ``:scaled`` behind it or not.
 
     Raises
     ------
@@ -167,28 +168,32 @@ def lasso_of(text: str | None) -> Lasso | None:
 
     Examples
     --------
-    >>> lasso_of("path:ebic"), lasso_of("5"), lasso_of("5,3").gate, lasso_of(None)
-    (Lasso(experts=None, gate=None, criterion='ebic'), Lasso(experts=5.0, gate=5.0, criterion=None), 3.0, None)
+    >>> lasso_of("path:ebic:scaled")
+    Lasso(experts=None, gate=None, criterion='ebic', scaled=True)
+    >>> lasso_of("5").gate, lasso_of("5,3").gate, lasso_of(None)
+    (5.0, 3.0, None)
     """
     if text is None:
         return None
-    word, _, criterion = (part.strip() for part in text.partition(":"))
+    parts = [part.strip() for part in text.split(":")]
+    scaled = parts[-1] == "scaled" and len(parts) > 1
+    word, criterion = parts[0], ":".join(parts[1 : len(parts) - scaled])
     if word == "path":
         if criterion not in ("", *_PATH_CRITERIA):
             raise typer.BadParameter(
                 f"{criterion!r} chooses no penalty; {', '.join(_PATH_CRITERIA)} do.", param_hint="--lasso"
             )
-        return Lasso(None, None, criterion or None)
+        return Lasso(None, None, criterion or None, scaled)
     try:
-        numbers = [float(part) for part in text.split(",")]
+        numbers = [float(part) for part in word.split(",")]
     except ValueError:
         numbers = []
-    if not 1 <= len(numbers) <= 2 or not all(0.0 <= number < float("inf") for number in numbers):
+    if criterion or not 1 <= len(numbers) <= 2 or not all(0.0 <= number < float("inf") for number in numbers):
         raise typer.BadParameter(
             f"{text!r} is no penalty: write path, path:ebic, a number >= 0 for both, or two: experts,gate.",
             param_hint="--lasso",
         )
-    return Lasso(numbers[0], numbers[-1])
+    return Lasso(numbers[0], numbers[-1], scaled=scaled)
 
 
 def lasso_for(
@@ -212,6 +217,8 @@ def lasso_for(
     elif family not in LASSO_FAMILIES:
         known = ", ".join(LASSO_FAMILIES)
         why = f"needs a family with one linear predictor, and {family} has none. Take one of {known}, or no --lasso."
+    elif found.scaled and family != "gaussian":
+        why = f"scaled is for --family gaussian, not {family}: leave :scaled out."
     elif temperature is not None:
         why = "has no --temperature: leave it out."
     elif observed:

@@ -161,6 +161,10 @@ def test_exit_codes(error, code):
 def test_messages_speak_of_options():
     said = for_command_line("Use more starts (n_init), raise max_iter or tol; weight_type='sampling'; n_experts=3.")
     assert said == "Use more starts (--starts), raise --max-iter; --weight-type sampling; K=3."
+    said = for_command_line("criterion='bic' takes the weakest penalty, better still: give a smaller alpha_min_ratio.")
+    assert said == "bic takes the weakest penalty, better still (in Python: alpha_min_ratio)."
+    said = for_command_line("criterion='ebic' may stop earlier; compare with parametrisation='scaled'.")
+    assert said == "--lasso path:ebic may stop earlier; compare with --lasso path:scaled."
 
 
 def _process(*arguments, **options):

@@ -138,7 +138,7 @@ def test_the_report_shows_path_and_columns(folder, model):
 def test_penalties_are_for_experts_and_gate_in_this_order(cli, folder, table):
     options = ["fit", folder / "firms.csv", *OPTIONS, "--drop", "sales,tier", "--json"]
     first = cli(*options, "--lasso", "5,3").json
-    assert first["settings"]["lasso"] == {"experts": 5.0, "gate": 3.0, "criterion": "bic"}
+    assert first["settings"]["lasso"] == {"experts": 5.0, "gate": 3.0, "criterion": "bic", "scaled": False}
     m = LassoMoERegressor(2, 3.0, 5.0, n_init=2, random_state=0).fit(features(table), table["profit"])
     assert load("model.cmoe").expert_coef_.tobytes() == m.expert_coef_.tobytes()
     assert load("model.cmoe").response_name_ == "profit"
@@ -239,6 +239,9 @@ def test_with_many_columns_only_those_that_matter_are_printed(cli, tmp_path):
         (["--lasso", "5", "--family", "skew_t"], "skew_t has none. Take one of gaussian, "),
         (["--lasso", "5", "--family", "zero_inflated_poisson"], "needs a family with one linear predictor"),
         (["--lasso", "5", "--family", "ordinal"], "needs a family with one linear predictor"),
+        (["--lasso", "5:scaled", "--family", "poisson"], "scaled is for --family gaussian, not poisson"),
+        (["--lasso", "5:bic"], "write path"),
+        (["--lasso", "path:scaled:ebic"], "'scaled:ebic' chooses no penalty"),
         (["--lasso", "5", "--temperature", "2"], "has no --temperature"),
         (["--lasso", "5", "--truncate", "0:"], "leave --upper and --truncate out"),
     ),
@@ -262,6 +265,13 @@ def test_the_criterion_of_the_path_may_be_another_one(cli, folder):
     assert chosen["ebic"] == min(row["ebic"] for row in found["path"])
     select = ["select", folder / "firms.csv", *options, "--criterion", "icl", "--lasso", "path:ebic"]
     assert cli(*select).json["best"]["lasso"]["alpha_expert"] == found["alpha_expert"]
+
+
+def test_slopes_over_standard_deviations(cli, folder):
+    options = ["-y", "profit", "-k", "2", "--starts", "2", "--drop", "sales,tier", "--json"]
+    found = cli("fit", folder / "firms.csv", *options, "--lasso", "25,12:scaled").json["model"]["lasso"]
+    model = load("model.cmoe")
+    assert model.parametrisation == "scaled" and (found["alpha_expert"], found["alpha_gate"]) == (25.0, 12.0)
 
 
 def test_a_gate_without_columns(cli, folder):
