@@ -17,9 +17,10 @@ from classicmoe.lasso.choice import criteria_of
 from classicmoe.lasso.copies import copies
 from classicmoe.lasso.held_out import held_out
 from classicmoe.lasso.path import NAMES, LassoPath
+from classicmoe.lasso.pilot import Pilot, PilotSearch
 from classicmoe.lasso.problem import Answer, Asked, LassoProblem
 from classicmoe.lasso.refit import refitted
-from classicmoe.lasso.search import Found, LassoSearch, Pilot
+from classicmoe.lasso.search import Found, LassoSearch
 from classicmoe.lasso.terms import Terms, check_terms, constrained
 from classicmoe.models._fitted_by_em import FittedByEM
 from classicmoe.models.beside import Beside
@@ -200,8 +201,8 @@ class FittedByLasso(FittedByEM):
         share = self.alpha_min_ratio
         if share is None:
             share = 1e-3 if rows.source.n_rows > len(rows.reader.expert.names_out) else 1e-2
-        search = LassoSearch(problem)
-        pilot = search.pilot() if self.n_experts > 1 else None
+        search, begin = LassoSearch(problem), PilotSearch(problem)
+        pilot = begin.pilot() if self.n_experts > 1 else None
 
         def criteria(answer: Answer) -> dict[str, float]:
             return criteria_of(answer, problem.weight, n_candidates)
@@ -210,8 +211,9 @@ class FittedByLasso(FittedByEM):
         compared = self.criterion if self.criterion in ("aic", "bic", "ebic") else "bic"
         whole = compared != self.criterion or self.alpha_min_ratio is not None or self.n_experts == 1
         found = []
-        for ratio in self._ratios(search, pilot):
-            grid, first = problem.grid(null, self.alpha_gate, self.alpha_expert, ratio, share, self.n_alphas)
+        given = self.alpha_gate, self.alpha_expert
+        for ratio in self._ratios(begin, pilot):
+            grid, first = search.grid(null, given, ratio, share, self.n_alphas, None if whole else pilot)
             found.append(search.along(grid, first, null, pilot, lambda answer: criteria(answer)[compared], whole))
         best = int(np.argmin([min(result.values) for result in found]))
         tables = [list(map(criteria, result.answers)) for result in found]
@@ -248,12 +250,12 @@ class FittedByLasso(FittedByEM):
             row |= {"cv": -float(score), "cv_se": float(error)}
         return int(np.nanargmax(scores))
 
-    def _ratios(self, search: LassoSearch, pilot: Pilot | None) -> tuple[float, ...]:
+    def _ratios(self, begin: PilotSearch, pilot: Pilot | None) -> tuple[float, ...]:
         """Return the ratios of the gate's to the experts' penalty that are tried."""
         if pilot is None or self.alpha_gate is not None or self.alpha_expert is not None:
             return (1.0,)
         if self.gate_ratio is None:
-            return search.ratios(pilot)
+            return begin.ratios(pilot)
         return tuple(np.ravel(self.gate_ratio).astype(float))
 
     def _candidates(self, rows: Rows) -> int:
