@@ -212,8 +212,9 @@ class FittedByLasso(FittedByEM):
         whole = compared != self.criterion or self.alpha_min_ratio is not None or self.n_experts == 1
         found = []
         given = self.alpha_gate, self.alpha_expert
+        near = self.alpha_min_ratio is None and self.criterion != "slope"
         for ratio in self._ratios(begin, pilot):
-            grid, first = search.grid(null, given, ratio, share, self.n_alphas, None if whole else pilot)
+            grid, first = search.grid(null, given, ratio, share, self.n_alphas, pilot if near else None)
             found.append(search.along(grid, first, null, pilot, lambda answer: criteria(answer)[compared], whole))
         best = int(np.argmin([min(result.values) for result in found]))
         tables = [list(map(criteria, result.answers)) for result in found]
