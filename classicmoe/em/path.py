@@ -11,7 +11,7 @@ Source: Friedman, Hastie & Tibshirani (2010) for warm starts along a grid; Staed
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,6 +83,7 @@ class Path:
         self.problem, self.make_at, self.n_points, self.search = problem, make_at, n_points, search
         self.merit = merit or (lambda _, solved: solved.objective)
         self.points: dict[int, Point] = {}
+        self.merits: dict[int, float] = {}  # of these points
         self.same: dict[int, int] = {}  # branches that ran into others
         self.most_degrees = problem.moments.weight / ROWS_PER_COEFFICIENT if n_points > 1 else np.inf
         self._branches = 0
@@ -165,7 +166,7 @@ class Path:
         for way in ways:
             solved, behind, merits = start, 0, [self.merit(index, start)]
             for i in way:
-                if (way.step < 0 and not self.has_columns(solved)) or (way.step > 0 and self.passed_peak(merits)):
+                if (way.step < 0 and not self.has_columns(solved)) or (way.step > 0 and self.passed_peak(i, merits)):
                     break
                 solved, seconds = self.solve(i, solved)
                 merits.append(self.merit(i, solved))
@@ -182,24 +183,34 @@ class Path:
         same = there is not None and abs(there.solved.objective - solved.objective) < SAME
         return there.branch if there is not None and same else None
 
-    def passed_peak(self, merits: list[float]) -> bool:
-        """Tell whether merits have fallen for so long that a higher one is not to be expected."""
+    def passed_peak(self, index: int, merits: list[float]) -> bool:
+        """Tell whether the merits of a branch have fallen for so long, or so far, that no higher one is to be expected.
+
+        How far is seen from the best solution of all branches at stronger penalties than that at ``index``.
+        """
+        if self.whole or len(merits) < 2 or merits[-1] >= merits[-2]:
+            return False
         peak = int(np.argmax(merits))
-        return not self.whole and len(merits) > peak + PAST_PEAK and merits[peak] - merits[-1] > FALLEN
+        fallen = merits[peak] - merits[-1] > FALLEN and len(merits) > peak + PAST_PEAK
+        best = max((merit for i, merit in self.merits.items() if i < index), default=-np.inf)
+        return fallen or best - merits[-1] > PAST_PEAK * FALLEN
 
     def behind(self, index: int, solved: Solved) -> bool:
         """Tell whether the point has a solution that is clearly better."""
-        there = self.points.get(index)
-        return there is not None and self.merit(index, there.solved) > self.merit(index, solved) + WORSE
+        return self.merits.get(index, -np.inf) > self.merit(index, solved) + WORSE
 
     def keep(self, point: Point) -> bool:
         """Keep a solution if it is the best at its point; return False for one that is no solution."""
         if not self.regular(point.solved):
             return False
-        there = self.points.get(point.index)
-        if there is None or self.merit(point.index, point.solved) > self.merit(point.index, there.solved) + BETTER:
-            self.points[point.index] = point
+        merit = self.merit(point.index, point.solved)
+        if point.index not in self.points or merit > self.merits[point.index] + BETTER:
+            self.points[point.index], self.merits[point.index] = point, merit
         return True
+
+    def settle_for(self, point: Point) -> None:
+        """Keep a solution that is none, as there is no other; its status will say so."""
+        self.points[point.index], self.merits[point.index] = point, self.merit(point.index, point.solved)
 
     def regular(self, solved: Solved) -> bool:
         """Tell whether no expert collapsed and enough rows are left for every degree of freedom."""
@@ -216,25 +227,40 @@ class Path:
         return any(part.used(own).any() for part, own in zip(parts, solved.params, strict=True))
 
     def reconcile(self) -> None:
-        """Try solutions of one branch where a neighbour comes from another, down and up again."""
+        """Try solutions of one branch where a neighbour comes from another, down and up again.
+
+        What is far beyond the best point is left out before and after, unless the whole path is asked for.
+        """
+        self._leave_out_beyond_best()
         for way in (range(1, self.n_points), range(self.n_points - 2, -1, -1)):
             for i in way:
                 here, beside = self.points.get(i), self.points.get(i - way.step)
                 if here is not None and beside is not None and here.branch != beside.branch:
                     solved, seconds = self.solve(i, beside.solved)
                     self.keep(Point(i, solved, beside.branch, seconds))
+        self._leave_out_beyond_best()
 
-    def end_with(self, best: Point) -> None:
-        """Leave out what other branches have beyond the end of the best point's, and all but one without columns.
+    def highest(self) -> Point:
+        """Return the point with the highest merit."""
+        return self.points[max(self.merits, key=self.merits.__getitem__)]
 
-        Unless the whole path is asked for, what is far beyond the best point goes as well.
-        """
-        own = self.root(best.branch)
+    def end(self) -> None:
+        """Leave out what other branches have beyond the end of the best point's, and all but one without columns."""
+        own = self.root(self.highest().branch)
         last = max(index for index, point in self.points.items() if self.root(point.branch) == own)
-        last = last if self.whole else min(last, best.index + PAST_PEAK)
         empty = [index for index, point in self.points.items() if not self.has_columns(point.solved)]
         first = max((index for index in empty if index < min(set(self.points) - set(empty), default=0)), default=0)
-        self.points = {index: point for index, point in self.points.items() if min(first, last) <= index <= last}
+        self._leave(index for index in self.points if min(first, last) <= index <= last)
+
+    def _leave_out_beyond_best(self) -> None:
+        if not self.whole:
+            last = self.highest().index + PAST_PEAK
+            self._leave(index for index in self.points if index <= last)
+
+    def _leave(self, indices: Iterable[int]) -> None:
+        kept = set(indices)
+        self.points = {index: point for index, point in self.points.items() if index in kept}
+        self.merits = {index: merit for index, merit in self.merits.items() if index in kept}
 
     def polish(self) -> None:
         """Climb on to the exact solution at every point; leave out points from which the climb collapses.

@@ -85,10 +85,9 @@ class LassoSearch:
         path.follow(first, solved, up=False)
         branches = self._enter(path, grid, pilot) if pilot is not None else []
         if not path.points:  # no solution is regular, and the verdict will say so
-            path.points[first] = Point(first, solved, 0, 0.0)
+            path.settle_for(Point(first, solved, 0, 0.0))
         path.reconcile()
-        best = path.points[max(path.points, key=lambda i: path.merit(i, path.points[i].solved))]
-        path.end_with(best)
+        path.end()
         path.polish()
         points = [path.points[i] for i in sorted(path.points)]
         answers = [self.problem.answer(grid[point.index], point.solved, point.seconds) for point in points]
@@ -155,7 +154,7 @@ class LassoSearch:
         for solved in solutions:
             path.follow(0, solved)
         if not path.points:  # every one collapsed, and the verdict will say so
-            path.points[0] = Point(0, max(solutions, key=lambda solved: solved.objective), 0, 0.0)
+            path.settle_for(Point(0, max(solutions, key=lambda solved: solved.objective), 0, 0.0))
         return fit
 
 
