@@ -18,7 +18,7 @@ from classicmoe.em.working_set import Columns, Solved
 from classicmoe.lasso.pilot import Pilot, PilotSearch
 from classicmoe.lasso.problem import Answer, LassoProblem
 
-BELOW, LEAST = 0.5, 0.5  # where a grid ends: a share of the weakest entry, or of the strongest penalty
+BELOW, LEAST = 0.5, 0.5  # of the weakest entry, or of the strongest penalty: down to there a grid is close
 Criterion = Callable[[Answer], float]
 Grid = list[tuple[Any, Any]]
 
@@ -50,16 +50,24 @@ class LassoSearch:
     ) -> tuple[Grid, int]:
         """Return a grid and the place on it where the null solution takes the first column in.
 
-        With a pilot the grid ends a little below the weakest penalty at which its solutions enter, where noise takes
-        most of the room that there is. So its points are closer, and where penalties act on slopes in the units of y
-        they must be: from one point to the next a solution may lose all slopes, or take noise in.
+        With a pilot there are n points down to a little below the weakest penalty at which its solutions enter, where
+        columns without effect would take most of the room that there is, and as many beyond it for those that have one.
+        So points are close where it matters, and where penalties act on slopes in the units of y they must be: from one
+        to the next a solution may lose all slopes, or take noise in.
         """
         grid, first = self.problem.grid(null, *alphas, ratio, share, n)
         if pilot is None or n == 1:
             return grid, first
         varies = _varies(grid)
         own = min(BELOW * pilot.entries[varies][-1] / float(np.max(grid[first][varies])), LEAST)
-        return self.problem.grid(null, *alphas, ratio, max(share, own), n)
+        if own <= share:
+            return grid, first
+        grid, first = self.problem.grid(null, *alphas, ratio, own, n)
+        weaker = [
+            tuple(factor * alpha if given is None else alpha for given, alpha in zip(alphas, grid[-1], strict=True))
+            for factor in np.geomspace(1.0, share / own, n + 1)[1:].tolist()
+        ]
+        return grid + weaker, first
 
     def along(
         self,

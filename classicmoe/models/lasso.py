@@ -57,12 +57,12 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
     cv : int, splitter or iterable, default=5
         Folds of ``criterion="cv"``, the held-out mean log p(y | x).
     n_alphas : int, default=30
-        Points of the path.
+        Points of the path (of two experts or more: down to where columns without effect would fill half of the room
+        that the rows leave, and as many beyond).
     alpha_min_ratio : float, optional
         Weakest penalty as a share of the one at which nothing enters. If None it is 1e-3, or 1e-2 with more columns
-        than rows; two experts or more have no use for so weak ones (but for ``criterion="slope"``): their grid ends
-        below the penalty at which columns without effect would fill half of the room that the rows leave, and the path
-        some points after the best value of the criterion ("bic", "ebic", "aic").
+        than rows; the path of two experts or more ends some points after the best value of the criterion ("bic",
+        "ebic", "aic").
     gate_ratio : float > 0 or sequence of them, optional
         :math:`\gamma / \lambda` along the path, for a response of unit deviation; of several the criterion takes one.
         Default: the one at which derivatives that are noise reach both thresholds alike, and with more than 20 columns
