@@ -209,7 +209,7 @@ Lasso = Annotated[
         metavar="PENALTY",
         help="Penalise slopes, so that columns drop out. path: BIC (in select the criterion) chooses how much, or "
         "another as in path:ebic; or numbers, 5 for both or 5,3 for experts and gate. :scaled behind it penalises "
-        "slopes over standard deviations. Unless given, --starts is 10 and --max-iter 2000.",
+        "slopes over standard deviations. Unless given, --starts is 10 and --max-iter 5000.",
         rich_help_panel=_MODEL,
     ),
 ]

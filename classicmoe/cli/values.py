@@ -13,7 +13,7 @@ from classicmoe.cli.options import CLASS_FAMILIES, GATES, LASSO_FAMILIES
 
 _FOR_SLOPE = 10  # slope.table.LEAST, which would load NumPy
 _PATH_CRITERIA = ("bic", "ebic", "aic", "cv", "slope")
-_LASSO_DEFAULTS = {"starts": 10, "max_iter": 2000}  # those of LassoMoERegressor
+_LASSO_DEFAULTS = {"starts": 10, "max_iter": 5000}  # those of LassoMoERegressor
 
 
 def counts_of_experts(text: str) -> list[int]:

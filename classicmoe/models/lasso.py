@@ -76,7 +76,7 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         As in :class:`MoERegressor`.
     n_init : int, default=10
         Starts at every place where many are run.
-    max_iter : int, default=2000
+    max_iter : int, default=5000
         Limit on passes per solution.
 
     Attributes
@@ -147,7 +147,7 @@ class LassoMoERegressor(BaseMoERegressor, FittedByLasso):
         expert_features: Any = None,
         n_init: int = 10,
         tol: float = 1e-8,
-        max_iter: int = 2000,
+        max_iter: int = 5000,
         weight_type: Literal["frequency", "sampling"] = "frequency",
         unseen: Literal["error", "reference"] = "error",
         random_state: Any = None,

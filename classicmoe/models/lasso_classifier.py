@@ -138,7 +138,7 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         expert_features: Any = None,
         n_init: int = 10,
         tol: float = 1e-8,
-        max_iter: int = 2000,
+        max_iter: int = 5000,
         weight_type: Literal["frequency", "sampling"] = "frequency",
         unseen: Literal["error", "reference"] = "error",
         random_state: Any = None,

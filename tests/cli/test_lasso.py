@@ -293,7 +293,7 @@ def test_words_of_the_options_are_those_of_the_library():
 def test_defaults_are_those_of_the_lasso(cli, folder):
     options = ["fit", folder / "firms.csv", "-y", "profit", "-k", "1", "--drop", "sales,tier", "--json"]
     settings = cli(*options, "--lasso", "5").json["settings"]
-    assert (settings["starts"], settings["max_iter"]) == (10, 2000)
+    assert (settings["starts"], settings["max_iter"]) == (10, 5000)
     settings = cli(*options, "--lasso", "5", "--starts", "20", "--max-iter", "900").json["settings"]
     assert (settings["starts"], settings["max_iter"]) == (20, 900)
     settings = cli(*options).json["settings"]
