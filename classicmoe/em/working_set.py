@@ -66,6 +66,16 @@ class Part(Protocol):
         ...
 
 
+def united(a: Columns, b: Columns) -> Columns:
+    """Return the columns of either."""
+    return np.union1d(a[0], b[0]), np.union1d(a[1], b[1])
+
+
+def degrees_of(mixture: Mixture, params: MixtureParameters) -> float:
+    """Return the degrees of freedom of gate and experts."""
+    return float(sum(part.degrees(own) for part, own in zip(parts_of(mixture), params, strict=True)))
+
+
 def parts_of(mixture: Mixture) -> tuple[Part, Part]:
     """Return gate and experts of a penalised mixture."""
     return cast(Part, mixture.gate), cast(Part, mixture.expert)
@@ -199,7 +209,7 @@ class WideProblem:
             outcome = self.climb(mixture, columns, params, control._replace(flat=flat, max_iter=left))
             params, passes = outcome.triple.params, passes + outcome.n_passes
             path += outcome.path
-            degrees = sum(part.degrees(own) for part, own in zip(parts_of(mixture), params, strict=True))
+            degrees = degrees_of(mixture, params)
             if outcome.status is Status.MAX_ITER and passes < control.max_iter and degrees <= most:
                 continue
             passes += 1
@@ -211,7 +221,7 @@ class WideProblem:
                 break
             tight = more is None
             if more is not None:
-                wider: Columns = (np.union1d(columns[0], more[0]), np.union1d(columns[1], more[1]))
+                wider = united(columns, more)
                 params = recolumned(mixture, params, columns, wider)
                 columns = wider
         worst = max(float(w.max(initial=0.0)) for w in wrong)

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from classicmoe.em.degenerate import ROWS_PER_COEFFICIENT
-from classicmoe.em.path import distinct, united, used_columns
+from classicmoe.em.path import distinct
+from classicmoe.em.penalty_grid import used_columns
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.screening import Noise, by_scatter, noise, outstanding
-from classicmoe.em.working_set import Columns, Solved
+from classicmoe.em.working_set import Columns, Solved, united
 from classicmoe.lasso.problem import LassoProblem
 
 FEW = 20  # columns that starts can see all of

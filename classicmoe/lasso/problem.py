@@ -16,11 +16,12 @@ from classicmoe.em.degenerate import weak_experts
 from classicmoe.em.evaluate import Evaluator
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
-from classicmoe.em.path import Path, Search
+from classicmoe.em.path import Path
+from classicmoe.em.penalty_grid import Search
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.source import ArraySource
 from classicmoe.em.survey import Survey, View, scaled_moments, varying
-from classicmoe.em.working_set import Solved, WideProblem, parts_of
+from classicmoe.em.working_set import Solved, WideProblem, degrees_of, parts_of
 from classicmoe.exceptions import DataError, TooFewRowsError
 from classicmoe.lasso.terms import Terms, check_weights, geometric, least_alpha
 
@@ -179,7 +180,7 @@ class LassoProblem:
             self.raw(mixture, solved.params, look),
             objective,
             objective + mixture.penalty(solved.params),
-            sum(part.degrees(own) for part, own in both),
+            degrees_of(mixture, solved.params),
             sum(part.slopes_used(own) for part, own in both),
             solved.violation / self.weakest(*alphas),
             seconds,

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from classicmoe.em.path import Path, Point, distinct, united, used_columns
+from classicmoe.em.path import Path, Point, distinct
+from classicmoe.em.penalty_grid import used_columns
 from classicmoe.em.runs import REACHED, Fit
-from classicmoe.em.working_set import Columns, Solved
+from classicmoe.em.working_set import Columns, Solved, united
 from classicmoe.lasso.pilot import Pilot, PilotSearch
 from classicmoe.lasso.problem import Answer, LassoProblem
 
@@ -93,7 +94,7 @@ class LassoSearch:
         path.follow(first, solved, up=False)
         branches = self._enter(path, grid, pilot) if pilot is not None else []
         if not path.points:  # no solution is regular, and the verdict will say so
-            path.settle_for(Point(first, solved, 0, 0.0))
+            path.settle_for(first, solved)
         path.reconcile()
         path.end()
         path.polish()
@@ -162,7 +163,7 @@ class LassoSearch:
         for solved in solutions:
             path.follow(0, solved)
         if not path.points:  # every one collapsed, and the verdict will say so
-            path.settle_for(Point(0, max(solutions, key=lambda solved: solved.objective), 0, 0.0))
+            path.settle_for(0, max(solutions, key=lambda solved: solved.objective))
         return fit
 
 
