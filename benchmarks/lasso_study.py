@@ -220,6 +220,8 @@ def main(arguments=()):
     parser.add_argument("--out", type=Path, help="JSON with a row for every fit")
     asked = parser.parse_args(list(arguments))
     models = asked.models.split(",")
+    if unknown := set(models) - set(MODELS):
+        parser.error(f"unknown models {', '.join(sorted(unknown))}; there are {', '.join(MODELS)}")
     warmup()
     print(HEAD.format(n=N, new=N_NEW, replicates=asked.replicates), flush=True)
     everything = []
