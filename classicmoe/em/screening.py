@@ -42,7 +42,8 @@ def noise(problem: WideProblem, mixture: Mixture, params: MixtureParameters, col
     def squares(block: RowBlock, _tables: tuple[Table, ...]) -> Sums:
         resp, *_ = mixture.e_step(params, block)
         gate = of_gate.row_slopes(params.gate, block, resp) if len(resp) > 1 else np.zeros((1, block.m))
-        return np.square(gate).sum(axis=1), np.square(of_experts.row_slopes(params.expert, block, resp)).sum(axis=1)
+        per_copy = 1.0 / np.maximum(block.weight, 1e-300)  # slopes carry the weight: w copies are w squares, not w^2
+        return np.square(gate) @ per_copy, np.square(of_experts.row_slopes(params.expert, block, resp)) @ per_copy
 
     gate, expert = problem.add_up(columns, squares)
     return Noise(np.sqrt(gate), np.sqrt(expert))

@@ -76,7 +76,10 @@ class PenalisedExpert:
         return self.on_slopes.value(coef / self._scale(params)) + float(self.base.penalty(params))
 
     def score(self, params: Any, statistics: Any) -> Array:
-        """Return the least subgradient in the coefficients and the derivatives in the further parameters."""
+        """Return the least subgradient in the coefficients and the derivatives in the further parameters.
+
+        Where a bound stops a further parameter, as the size of negative binomial experts that are Poisson ones, 0.
+        """
         gradient, _ = self.base.quadratic(params, statistics)
         coef = self.base.as_line(params).coef
         out = np.array(self.base.score(params, statistics))
@@ -84,7 +87,10 @@ class PenalisedExpert:
         if self.parametrisation == "scaled":
             pull = np.array([self.on_slopes.value(self._only(coef / self._scale(params), k)) for k in range(len(coef))])
             out[coef.size :] += pull if len(out) - coef.size == len(coef) else pull.sum()
-        return out
+        here = self.base.pack(params)
+        stopped = self.base.pack(self.base.unpack(here + out, params)) == here
+        stopped[: coef.size] = False
+        return np.where(stopped, 0.0, out)
 
     @staticmethod
     def _only(coef: Array, k: int) -> Array:
