@@ -36,8 +36,12 @@ def collapsed(mixture: Mixture, params: MixtureParameters, mass: Array, ground: 
     """Return which experts are at the floor of their scale or starved of rows, (K,)."""
     if len(mass) == 1:
         return np.zeros(1, dtype=bool)
-    needed = np.maximum(_coefficients(mixture, params, ground) + 2.0, 1e-3 * ground.weight)
+    coefficients = _coefficients(mixture, params, ground)
+    needed = np.maximum(coefficients + 2.0, 1e-3 * ground.weight)
     starved = (mass < needed) & _estimated(mixture, params)
+    if hasattr(mixture.expert, "coefficients_used"):
+        # A penalty may take all slopes of an expert that is one too many, and then its rows. Nothing is out of bounds.
+        starved &= coefficients > 1
     return np.asarray(at_floor(mixture, params, ground) | starved)
 
 

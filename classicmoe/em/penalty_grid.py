@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classicmoe.em.degenerate import ROWS_PER_COEFFICIENT
+from classicmoe.em.degenerate import ROWS_PER_COEFFICIENT, weak_experts
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.multistart import MultiStart
+from classicmoe.em.problem import Problem
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.sample import draw_sample
+from classicmoe.em.split import split_starts
 from classicmoe.em.starts import PARAMETERS
 from classicmoe.em.status import Status
 from classicmoe.em.working_set import (
@@ -96,6 +98,20 @@ class PenaltyGrid:
             raise KeyboardInterrupt  # what has ended is a step of a search, not a fit
         return fit
 
+    def grown(self, index: int, columns: Columns, smaller: MixtureParameters) -> list[MixtureParameters]:
+        """Return starts at a point of the grid from a mixture with one expert fewer.
+
+        First that mixture and an expert without rows, which is a solution where the smaller one is; then mixtures in
+        which one of its experts is split.
+        """
+        source, look = self.problem.on(columns)
+        mixture = self.make_at(index)(columns)
+        sample = draw_sample(source, look, mixture.expert)
+        return [
+            with_empty_expert(mixture, smaller),
+            *split_starts(Problem(mixture, sample.source, look), sample, smaller),
+        ]
+
     def narrow(self, index: int, columns: Columns, params: MixtureParameters) -> MixtureParameters:
         """Return where a climb on some columns ends, whatever others would say."""
         mixture = self.make_at(index)(columns)
@@ -114,8 +130,11 @@ class PenaltyGrid:
         return self.problem.solve(self.make_at(0), (empty, empty), fit.best.triple.params, self.search.exact[0])
 
     def regular(self, solved: Solved) -> bool:
-        """Tell whether no expert collapsed and enough rows are left for every degree of freedom."""
-        return solved.outcome.status is not Status.DEGENERATE and self.degrees(solved) <= self.most_degrees
+        """Tell whether no expert collapsed or is a spike, and enough rows are left for every degree of freedom."""
+        if solved.outcome.status is Status.DEGENERATE or self.degrees(solved) > self.most_degrees:
+            return False
+        mixture, (_, look) = self.make_at(0)(solved.columns), self.problem.on(solved.columns)
+        return not any(weak.spike for weak in weak_experts(mixture, solved.params, solved.mass, look.ground))
 
     def degrees(self, solved: Solved) -> float:
         """Return the degrees of freedom of a solution."""
@@ -125,6 +144,12 @@ class PenaltyGrid:
         """Tell whether any slope is not zero."""
         parts = parts_of(self.make_at(0)(solved.columns))
         return any(part.used(own).any() for part, own in zip(parts, solved.params, strict=True))
+
+
+def with_empty_expert(mixture: Mixture, smaller: MixtureParameters) -> MixtureParameters:
+    """Return a mixture's parameters with one expert more in front: the widest without its slopes, and no rows."""
+    of_gate, of_experts = parts_of(mixture)
+    return MixtureParameters(of_gate.with_empty(smaller.gate), of_experts.with_empty(smaller.expert))
 
 
 def used_columns(mixture: Mixture, solved: Solved) -> Columns:

@@ -53,6 +53,10 @@ class Part(Protocol):
         """Return the parameters with the coefficients at the given positions, zero at -1."""
         ...
 
+    def with_empty(self, params: Parameters) -> Parameters:
+        """Return the parameters with one expert more in front, which has no slopes and, by the gate, no rows."""
+        ...
+
     def used(self, params: Parameters) -> NDArray[np.bool_]:
         """Return which columns have a slope that is not zero."""
         ...

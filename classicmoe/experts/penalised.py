@@ -180,6 +180,15 @@ class PenalisedExpert:
         line = self.base.as_line(params)
         return self.base.from_line(line._replace(coef=np.where(take < 0, 0.0, line.coef[:, take])), params)
 
+    def with_empty(self, params: Any) -> Any:
+        """Return the parameters with a copy of the widest expert, without its slopes, in front."""
+        widest = int(np.argmax(self.base.spread(params)))
+        grown = self.base.permute(params, np.array([widest, *range(len(self.base.as_line(params).coef))]))
+        line = self.base.as_line(grown)
+        coef = line.coef.copy()
+        coef[0, 1:] = 0.0
+        return self.base.from_line(line._replace(coef=coef), grown)
+
     def used(self, params: Any) -> NDArray[np.bool_]:
         """Return which columns have a slope that is not zero, (p - 1,)."""
         return np.asarray(self.base.as_line(params).coef[:, 1:].any(axis=0))

@@ -153,6 +153,12 @@ class PenalisedClasses(MultinomialExpert):
         """Return the coefficients at the given positions, zero at -1."""
         return MultinomialParameters(np.where(take < 0, 0.0, params.coef[..., take]))
 
+    def with_empty(self, params: MultinomialParameters) -> MultinomialParameters:
+        """Return the parameters with a copy of the first expert, without its slopes, in front."""
+        coef = np.concatenate([params.coef[:1], params.coef])
+        coef[0, :, 1:] = 0.0
+        return MultinomialParameters(coef)
+
     def used(self, params: MultinomialParameters) -> NDArray[np.bool_]:
         """Return which columns have a slope that is not zero, (p - 1,)."""
         return np.asarray(params.coef[..., 1:].any(axis=(0, 1)))

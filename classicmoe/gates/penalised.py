@@ -27,6 +27,7 @@ from classicmoe.gates.softmax import SoftmaxGate, SoftmaxParameters, SoftmaxStat
 from classicmoe.penalties import Majoriser, Penalty, relevel, violation
 
 Form = Literal["symmetric", "reference"]
+FAR = 50.0  # below all others: the log-odds of an expert without rows
 
 
 class PenalisedGate(SoftmaxGate):
@@ -108,6 +109,12 @@ class PenalisedGate(SoftmaxGate):
     def recolumned(self, params: SoftmaxParameters, take: NDArray[np.intp]) -> SoftmaxParameters:
         """Return the coefficients at the given positions, zero at -1."""
         return SoftmaxParameters(np.where(take < 0, 0.0, params.coef[:, take]))
+
+    def with_empty(self, params: SoftmaxParameters) -> SoftmaxParameters:
+        """Return the coefficients with a line in front that leaves its expert without rows."""
+        coef = np.vstack([np.zeros((1, params.coef.shape[1])), params.coef])
+        coef[0, 0] = params.coef[:, 0].min() - FAR
+        return self._levelled(coef)
 
     def used(self, params: SoftmaxParameters) -> NDArray[np.bool_]:
         """Return which columns have a slope that is not zero, (p - 1,)."""

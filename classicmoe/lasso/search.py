@@ -25,8 +25,13 @@ Grid = list[tuple[Any, Any]]
 
 
 class Found(NamedTuple):
-    """Solutions of a path, their values of a criterion (smaller is better), the starts behind each, and its end."""
+    """Solutions of a path, their values of a criterion (smaller is better), the starts behind each, and its end.
 
+    ``grid`` is where they were looked for, ``first`` the place on it where the null solution takes a column in.
+    """
+
+    grid: Grid
+    first: int
     answers: list[Answer]
     values: list[float]
     fits: list[Fit | None]
@@ -78,8 +83,9 @@ class LassoSearch:
         pilot: Pilot | None,
         criterion: Criterion,
         whole: bool = True,
+        fewer: Found | None = None,
     ) -> Found:
-        """Fill a path and let a criterion choose.
+        """Fill a path and let a criterion choose; from solutions with one expert ``fewer`` on the same grid as well.
 
         Of several solutions at one point the criterion takes one as well: the penalised likelihood of a mixture prefers
         few columns and a wide scale where penalties are strong, however well another solution explains the response.
@@ -92,6 +98,8 @@ class LassoSearch:
         path = self.problem.path(grid, merit=merit, whole=whole)
         solved, _ = path.solve(first, null)
         path.follow(first, solved, up=False)
+        if fewer is not None:
+            self._grow(path, grid, fewer)
         branches = self._enter(path, grid, pilot) if pilot is not None else []
         if not path.points:  # no solution is regular, and the verdict will say so
             path.settle_for(first, solved)
@@ -104,7 +112,7 @@ class LassoSearch:
         values = [criterion(answer) for answer in answers]
         passed = not whole and int(np.argmin(values)) < len(values) - 1
         ended = "grid" if points[-1].index == len(grid) - 1 else "peak" if passed else "rows"
-        return Found(answers, values, fits, ended)
+        return Found(grid, first, answers, values, fits, ended)
 
     def _enter(self, path: Path, grid: Grid, pilot: Pilot) -> list[set[int]]:
         """Follow the pilot's solutions both ways from some penalties; return the branches of each.
@@ -123,6 +131,14 @@ class LassoSearch:
                 if place in places:
                     branches[-1].add(path.follow(place, path.extended(place, pilot.columns, params)))
         return branches
+
+    @staticmethod
+    def _grow(path: Path, grid: Grid, fewer: Found) -> None:
+        """Follow the best solution with one expert fewer, and splits of it, both ways."""
+        best = fewer.answers[fewer.chosen]
+        place = grid.index((best.alpha_gate, best.alpha_expert))
+        for start in path.grown(place, best.solved.columns, best.solved.params):
+            path.follow(place, path.extended(place, best.solved.columns, start))
 
     @staticmethod
     def _starts(path: Path, point: Point, pilot: Pilot | None, branches: list[set[int]]) -> Fit | None:

@@ -15,9 +15,9 @@ from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.experts import EXPERTS
 from classicmoe.lasso.choice import criteria_of
 from classicmoe.lasso.copies import copies
+from classicmoe.lasso.growing import Wanted, paths_of
 from classicmoe.lasso.held_out import held_out
 from classicmoe.lasso.path import NAMES, LassoPath
-from classicmoe.lasso.pilot import Pilot, PilotSearch
 from classicmoe.lasso.problem import Answer, Asked, LassoProblem
 from classicmoe.lasso.refit import refitted
 from classicmoe.lasso.search import Found, LassoSearch
@@ -197,25 +197,25 @@ class FittedByLasso(FittedByEM):
 
     def _along_the_path(self, problem: LassoProblem, rows: Rows) -> tuple[list[LassoPath], int, Answer, Any]:
         """Search a path for every ratio of the penalties; return all, which is best, its solution and its starts."""
-        null, n_candidates = problem.null(), self._candidates(rows)
-        share = self.alpha_min_ratio
+        n_candidates, share = self._candidates(rows), self.alpha_min_ratio
         if share is None:
             share = 1e-3 if rows.source.n_rows > len(rows.reader.expert.names_out) else 1e-2
-        search, begin = LassoSearch(problem), PilotSearch(problem)
-        pilot = begin.pilot() if self.n_experts > 1 else None
 
         def criteria(answer: Answer) -> dict[str, float]:
             return criteria_of(answer, problem.weight, n_candidates)
 
         # Held-out scores and slopes judge whole paths: within one, BIC compares.
         compared = self.criterion if self.criterion in ("aic", "bic", "ebic") else "bic"
-        whole = compared != self.criterion or self.alpha_min_ratio is not None or self.n_experts == 1
-        found = []
-        given = self.alpha_gate, self.alpha_expert
-        near = self.alpha_min_ratio is None and self.criterion != "slope"
-        for ratio in self._ratios(begin, pilot):
-            grid, first = search.grid(null, given, ratio, share, self.n_alphas, pilot if near else None)
-            found.append(search.along(grid, first, null, pilot, lambda answer: criteria(answer)[compared], whole))
+        wanted = Wanted(
+            (self.alpha_gate, self.alpha_expert),
+            self._ratios(),
+            share,
+            self.n_alphas,
+            near=self.alpha_min_ratio is None and self.criterion != "slope",
+            whole=compared != self.criterion or self.alpha_min_ratio is not None,
+            criterion=lambda answer: criteria(answer)[compared],
+        )
+        found = paths_of(problem, wanted)
         best = int(np.argmin([min(result.values) for result in found]))
         tables = [list(map(criteria, result.answers)) for result in found]
         chosen = [result.chosen for result in found]
@@ -251,13 +251,11 @@ class FittedByLasso(FittedByEM):
             row |= {"cv": -float(score), "cv_se": float(error)}
         return int(np.nanargmax(scores))
 
-    def _ratios(self, begin: PilotSearch, pilot: Pilot | None) -> tuple[float, ...]:
-        """Return the ratios of the gate's to the experts' penalty that are tried."""
-        if pilot is None or self.alpha_gate is not None or self.alpha_expert is not None:
+    def _ratios(self) -> tuple[float, ...] | None:
+        """Return the ratios of the gate's to the experts' penalty that are tried; None: those that the starts say."""
+        if self.n_experts == 1 or self.alpha_gate is not None or self.alpha_expert is not None:
             return (1.0,)
-        if self.gate_ratio is None:
-            return begin.ratios(pilot)
-        return tuple(np.ravel(self.gate_ratio).astype(float))
+        return None if self.gate_ratio is None else tuple(np.ravel(self.gate_ratio).astype(float))
 
     def _candidates(self, rows: Rows) -> int:
         """Return how many free slopes there would be without a penalty."""

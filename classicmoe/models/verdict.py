@@ -8,6 +8,8 @@ from typing import Any
 from classicmoe.em.runs import MIRRORED, NESTED, SHAKEN, SPLIT, Fit
 from classicmoe.em.status import Status
 
+NONE = 0.005  # rows that are as good as none
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -106,5 +108,7 @@ def _level(fit: Fit, n_experts: int, reached: int, finished: int, suspect: list[
 def _stands(suspect: list[dict[str, Any]]) -> str:
     return ", ".join(
         f"expert {weak['expert']} stands on {weak['rows']:.3g} rows for {weak['coefficients']} coefficients"
+        if weak["rows"] > NONE
+        else f"expert {weak['expert']} has no rows and is one too many"
         for weak in suspect
     )
