@@ -125,5 +125,5 @@ class Totals(NamedTuple):
 
     @property
     def gate_separated(self) -> bool:
-        """Whether the gate leaves no row in doubt."""
-        return self.unsure < UNSURE
+        """Whether the gate leaves no row in doubt, and not because one expert has all of them."""
+        return self.unsure < UNSURE and int(np.count_nonzero(self.mass > UNSURE)) > 1
