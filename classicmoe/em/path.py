@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from classicmoe.contracts import Array
 from classicmoe.em.penalty_grid import PenaltyGrid, Search
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.status import Status
@@ -26,6 +27,8 @@ WORSE = 3.0  # log-likelihood units by which a branch may be behind,
 PATIENCE = 3  # at so many points running, before it is left
 PAST_PEAK, FALLEN = 3, 10.0  # points after the highest merit of a branch, and units below it, where it ends
 FEW_PASSES = 300  # of a solution without columns
+FAR_BELOW = 100.0  # log-likelihood units by which a solution may be behind the best of many starts
+THIN = 3.0, 1e-3  # rows, and share of all, below which an expert is left with hardly any
 BETTER = 1e-7  # log-likelihood units by which another branch must be better
 
 
@@ -189,9 +192,19 @@ class Path(PenaltyGrid):
 
 
 def distinct(fit: Fit, most: int = FOLLOWED) -> list[Run]:
-    """Return the best runs with different objectives that ended regularly, the best of all first."""
-    chosen: list[Run] = [fit.best]
-    for run in sorted((run for run in fit.runs if run.finished), key=lambda run: -run.objective):
-        if len(chosen) < most and all(abs(run.objective - other.objective) > SAME for other in chosen):
+    """Return the best runs with different objectives that ended regularly and not far below, the best of all first.
+
+    Of those in which an expert has hardly any rows only the best of all: they are solutions with fewer experts.
+    """
+    chosen, least = [fit.best], fit.best.objective - FAR_BELOW
+    ended = [run for run in fit.runs if run.finished and run.triple is not None and not _thin(run.triple.mass)]
+    for run in sorted(ended, key=lambda run: -run.objective):
+        same = any(abs(run.objective - other.objective) <= SAME for other in chosen)
+        if len(chosen) < most and run.objective > least and not same:
             chosen.append(run)
     return chosen
+
+
+def _thin(mass: Array) -> bool:
+    """Tell whether any expert is left with hardly any rows."""
+    return bool(mass.min() < max(THIN[0], THIN[1] * mass.sum()))
