@@ -172,6 +172,7 @@ def fitted(name, sample, new):
             "objective": float(model.objective_),
             "chosen": model.path_.chosen,
             "points": len(model.path_.objective),
+            "optimality": max(float(path.optimality.max()) for path in model.paths_),
         }
     if model.n_experts == 1:
         return row | {"slopes_in": int(np.count_nonzero(model.expert_coef_)), "scale": float(model.expert_scale_[0])}
@@ -200,6 +201,8 @@ def show(rows, p, models):
     for key, label in MEASURES.items():
         cells = [mean_of([row[key] for row in rows if row["model"] == name and key in row]) for name in names]
         print(f"{label:34}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
+    worst = max((row["optimality"] for row in rows if "optimality" in row), default=0.0)
+    print(f"worst violation of optimality at any point of any path, as a share of the weaker penalty: {worst:.1e}")
 
 
 def mean_of(values):
