@@ -20,6 +20,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "off"
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc sections say the types
+suppress_warnings = ["ref.ref"]  # inherited docstrings refer to chapters of scikit-learn's guide
 autodoc_default_options = {
     "members": True,
     "inherited-members": "BaseEstimator,RegressorMixin,MetaEstimatorMixin",

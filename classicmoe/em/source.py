@@ -103,7 +103,7 @@ class Batches:
     batches : iterable or callable
         A re-iterable of ``(X, y)`` or ``(X, y, weight)`` with any numbers of rows, or a callable that returns a fresh
         iterator over them. Every pass of EM reads it once. A generator is refused: it can be read only once.
-            Each batch is copied before the next is asked for, so one buffer may be filled again and again.
+        Each batch is copied before the next is asked for, so one buffer may be filled again and again.
 
     Examples
     --------

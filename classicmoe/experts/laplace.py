@@ -69,14 +69,14 @@ class LaplaceExpert(LocationScaleFamily, ScoredExpert, BaseEstimator):
         return np.array([self.start_scale(ground)])
 
     def density(self, params: LinearParameters, block: Block) -> Array:
-        """Return -|r| / s - log 2 s."""
+        """Return ``-|r| / s - log 2 s``."""
         out = np.abs(self.residual(params, block))
         out *= -np.exp(-params.more)
         out -= params.more + np.log(2.0)
         return np.asarray(out)
 
     def derivatives(self, params: LinearParameters, block: Block) -> tuple[Array, Array]:
-        """Return sign(r) / s and 1 / (s |r|)."""
+        """Return ``sign(r) / s`` and ``1 / (s |r|)``."""
         residual, scale = self.residual(params, block), np.exp(params.more)
         weight = 1.0 / (scale * np.maximum(np.abs(residual), CLOSE * scale))
         return weight * residual, weight

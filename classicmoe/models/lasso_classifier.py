@@ -57,8 +57,9 @@ class LassoMoEClassifier(BaseMoEClassifier, FittedByLasso):
         keeps them at zero.
     constraints : list of constraints, optional
         As in :class:`LassoMoERegressor`, on the gate (``side="gate"``) only.
-    l1_ratio, gate_form, criterion, cv, n_alphas, alpha_min_ratio, gate_ratio, refit, standardize, gate_features,\
- expert_features, n_init, tol, max_iter, weight_type, unseen, random_state, n_jobs, verbose
+    l1_ratio, gate_form, criterion, cv, n_alphas, alpha_min_ratio, gate_ratio, refit, standardize
+        As in :class:`LassoMoERegressor`.
+    gate_features, expert_features, n_init, tol, max_iter, weight_type, unseen, random_state, n_jobs, verbose
         As in :class:`LassoMoERegressor`.
 
     Attributes
