@@ -45,10 +45,16 @@ def paths_of(problem: LassoProblem, wanted: Wanted) -> list[Found]:
         near = pilot if wanted.near else None
         grid, first = search.grid(null, wanted.alphas, ratio, wanted.share, wanted.n_alphas, near)
         found.append(search.along(grid, first, null, pilot, wanted.criterion, whole))
+    found = _regular(found)
     if pilot is not None and not _settled(found) and _can_be_grown(problem, wanted):
         for fewer in paths_of(problem.with_experts(n_experts - 1), wanted):
             found.append(search.along(fewer.grid, fewer.first, null, pilot, wanted.criterion, whole, fewer))
-    return found
+    return _regular(found)
+
+
+def _regular(found: list[Found]) -> list[Found]:
+    """Return the paths that have a regular solution; all if none has, and the verdict will say so."""
+    return [path for path in found if path.regular] or found
 
 
 def _settled(found: list[Found]) -> bool:

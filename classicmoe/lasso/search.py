@@ -27,7 +27,8 @@ Grid = list[tuple[Any, Any]]
 class Found(NamedTuple):
     """Solutions of a path, their values of a criterion (smaller is better), the starts behind each, and its end.
 
-    ``grid`` is where they were looked for, ``first`` the place on it where the null solution takes a column in.
+    ``grid`` is where they were looked for, ``first`` the place on it where the null solution takes a column in. A path
+    that is not ``regular`` has one solution, which collapsed or is a spike, as there was no other.
     """
 
     grid: Grid
@@ -36,6 +37,7 @@ class Found(NamedTuple):
     values: list[float]
     fits: list[Fit | None]
     ended: str
+    regular: bool
 
     @property
     def chosen(self) -> int:
@@ -101,7 +103,8 @@ class LassoSearch:
         if fewer is not None:
             self._grow(path, grid, fewer)
         branches = self._enter(path, grid, pilot) if pilot is not None else []
-        if not path.points:  # no solution is regular, and the verdict will say so
+        regular = bool(path.points)
+        if not regular:  # the verdict will say so
             path.settle_for(first, solved)
         path.reconcile()
         path.end()
@@ -112,7 +115,7 @@ class LassoSearch:
         values = [criterion(answer) for answer in answers]
         passed = not whole and int(np.argmin(values)) < len(values) - 1
         ended = "grid" if points[-1].index == len(grid) - 1 else "peak" if passed else "rows"
-        return Found(grid, first, answers, values, fits, ended)
+        return Found(grid, first, answers, values, fits, ended, regular)
 
     def _enter(self, path: Path, grid: Grid, pilot: Pilot) -> list[set[int]]:
         """Follow the pilot's solutions both ways from some penalties; return the branches of each.

@@ -13,6 +13,8 @@ from classicmoe.experts.penalised_classes import PenalisedClasses
 from classicmoe.experts.poisson import PoissonExpert
 from classicmoe.gates.penalised import PenalisedGate
 from classicmoe.gates.softmax import SoftmaxParameters
+from classicmoe.lasso.growing import _regular
+from classicmoe.lasso.search import Found
 from classicmoe.penalties import L1
 from tests.models.test_lasso import regimes
 
@@ -71,6 +73,14 @@ def _mixture(family, form):
         slopes = {"expert_coef_": rng.normal(size=(2, 2)), "expert_intercept_": rng.normal(size=2)}
         params = base.from_attributes(slopes | {"expert_covariances_": np.array([[[0.25]], [[4.0]]])})
     return Mixture(PenalisedGate(L1(2.0), form), expert), MixtureParameters(gate, params)
+
+
+def test_a_path_without_a_regular_solution_is_no_choice():
+    """Whatever its criterion is: an expert that collapses raises the likelihood without limit."""
+    good = Found([(1.0, 1.0)], 0, [], [500.0], [], "peak", regular=True)
+    collapsed = good._replace(values=[-1e6], regular=False)
+    assert _regular([collapsed, good]) == [good]
+    assert _regular([collapsed]) == [collapsed]
 
 
 @pytest.mark.parametrize("form", ["symmetric", "reference"])
