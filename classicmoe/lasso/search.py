@@ -103,13 +103,13 @@ class LassoSearch:
         if fewer is not None:
             self._grow(path, grid, fewer)
         branches = self._enter(path, grid, pilot) if pilot is not None else []
-        regular = bool(path.points)
-        if not regular:  # the verdict will say so
+        if not path.points:  # no solution is regular, and the verdict will say so
             path.settle_for(first, solved)
         path.reconcile()
         path.end()
         path.polish()
         points = [path.points[i] for i in sorted(path.points)]
+        regular = any(path.regular(point.solved) for point in points)  # the last climb may have collapsed
         answers = [self.problem.answer(grid[point.index], point.solved, point.seconds) for point in points]
         fits = [self._starts(path, point, pilot, branches) for point in points]
         values = [criterion(answer) for answer in answers]
