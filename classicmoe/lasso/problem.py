@@ -29,7 +29,7 @@ OPTIMAL = 5e-7  # of the weaker penalty: how far off the conditions of optimalit
 ROUGHLY = 2e-3  # and how far while solutions are compared
 ROUGH_PASSES, START_PASSES = 300, 500  # limits of climbs that are only compared
 NULL_STARTS = 5
-NULL = Control(tol=1e-8, max_iter=200)  # close, or where the grid begins would depend on the order of rows
+NULL = Control(tol=1e-6, max_iter=200)  # it only says where the grid begins
 PROHIBITIVE = 1e100  # a penalty that lets nothing in
 UNPENALISED = 1e-9  # per unit of weight, where there is no penalty
 HEADROOM = 10.0  # how much stronger than where the null solution takes a column in the strongest penalty is
