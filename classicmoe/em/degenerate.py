@@ -16,6 +16,8 @@ from classicmoe.em.mixture import Mixture, MixtureParameters
 
 SPIKE_SCALE = 0.05  # of the largest expert's scale
 ROWS_PER_COEFFICIENT = 5.0
+SPARE, LEAST_SHARE = 2.0, 1e-3  # rows beyond one per coefficient, and share of all, that an expert needs
+ONE_ROW = 1.0  # an expert of less is one too many
 
 
 class Weak(NamedTuple):
@@ -37,17 +39,28 @@ def collapsed(mixture: Mixture, params: MixtureParameters, mass: Array, ground: 
     if len(mass) == 1:
         return np.zeros(1, dtype=bool)
     coefficients = _coefficients(mixture, params, ground)
-    needed = np.maximum(coefficients + 2.0, 1e-3 * ground.weight)
-    starved = (mass < needed) & _estimated(mixture, params)
+    starved = hardly_any_rows(mass, coefficients, ground.weight) & _estimated(mixture, params)
     if hasattr(mixture.expert, "coefficients_used"):
         # A penalty may take all slopes of an expert that is one too many, and then its rows. Nothing is out of bounds.
         starved &= coefficients > 1
     return np.asarray(at_floor(mixture, params, ground) | starved)
 
 
+def hardly_any_rows(mass: Array, coefficients: NDArray[np.intp] | int, weight: float) -> NDArray[np.bool_]:
+    """Return which experts are left with too few rows for their coefficients, or with next to none of all, (K,)."""
+    return np.asarray(mass < np.maximum(coefficients + SPARE, LEAST_SHARE * weight))
+
+
 def weak_experts(mixture: Mixture, params: MixtureParameters, mass: Array, ground: Ground) -> list[Weak]:
     """Return the experts that stand on fewer than five rows per coefficient (intercept included)."""
-    width = np.broadcast_to(_coefficients(mixture, params, ground), mass.shape)
+    return weak_of(mixture, params, mass, _coefficients(mixture, params, ground))
+
+
+def weak_of(
+    mixture: Mixture, params: MixtureParameters, mass: Array, coefficients: NDArray[np.intp] | int
+) -> list[Weak]:
+    """Return the experts that stand on fewer than five rows for each of so many coefficients."""
+    width = np.broadcast_to(coefficients, mass.shape)
     spread = mixture.expert.spread(params.expert)
     few = (mass < ROWS_PER_COEFFICIENT * width) & _estimated(mixture, params)
     spike = few & (spread < SPIKE_SCALE * spread.max())

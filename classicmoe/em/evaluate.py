@@ -10,6 +10,7 @@ import numpy as np
 from classicmoe import kernels
 from classicmoe.contracts import Array, Design, Response
 from classicmoe.em.block import RowBlock
+from classicmoe.em.degenerate import ONE_ROW
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.passes import Workers
 from classicmoe.em.source import ArraySource, Chunk, Source
@@ -126,4 +127,4 @@ class Totals(NamedTuple):
     @property
     def gate_separated(self) -> bool:
         """Whether the gate leaves no row in doubt, and not because one expert has all of them."""
-        return self.unsure < UNSURE and int(np.count_nonzero(self.mass > UNSURE)) > 1
+        return self.unsure < UNSURE and int(np.count_nonzero(self.mass > ONE_ROW)) > 1

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from classicmoe.contracts import Array
+from classicmoe.em.degenerate import hardly_any_rows
 from classicmoe.em.penalty_grid import PenaltyGrid, Search
 from classicmoe.em.runs import Fit, Run
 from classicmoe.em.status import Status
@@ -28,7 +29,6 @@ PATIENCE = 3  # at so many points running, before it is left
 PAST_PEAK, FALLEN = 3, 10.0  # points after the highest merit of a branch, and units below it, where it ends
 FEW_PASSES = 300  # of a solution without columns
 FAR_BELOW = 100.0  # log-likelihood units by which a solution may be behind the best of many starts
-THIN = 3.0, 1e-3  # rows, and share of all, below which an expert is left with hardly any
 BETTER = 1e-7  # log-likelihood units by which another branch must be better
 
 
@@ -207,4 +207,4 @@ def distinct(fit: Fit, most: int = FOLLOWED) -> list[Run]:
 
 def _thin(mass: Array) -> bool:
     """Tell whether any expert is left with hardly any rows."""
-    return bool(mass.min() < max(THIN[0], THIN[1] * mass.sum()))
+    return bool(hardly_any_rows(mass, 1, float(mass.sum())).any())

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classicmoe.em.degenerate import ROWS_PER_COEFFICIENT, weak_experts
+from classicmoe.em.degenerate import ROWS_PER_COEFFICIENT, weak_of
 from classicmoe.em.loop import Control
 from classicmoe.em.mixture import Mixture, MixtureParameters
 from classicmoe.em.multistart import MultiStart
@@ -133,8 +133,10 @@ class PenaltyGrid:
         """Tell whether no expert collapsed or is a spike, and enough rows are left for every degree of freedom."""
         if solved.outcome.status is Status.DEGENERATE or self.degrees(solved) > self.most_degrees:
             return False
-        mixture, (_, look) = self.make_at(0)(solved.columns), self.problem.on(solved.columns)
-        return not any(weak.spike for weak in weak_experts(mixture, solved.params, solved.mass, look.ground))
+        mixture = self.make_at(0)(solved.columns)
+        _, of_experts = parts_of(mixture)
+        coefficients = of_experts.coefficients_used(solved.params.expert)
+        return not any(weak.spike for weak in weak_of(mixture, solved.params, solved.mass, coefficients))
 
     def degrees(self, solved: Solved) -> float:
         """Return the degrees of freedom of a solution."""

@@ -70,6 +70,14 @@ class Part(Protocol):
         ...
 
 
+class ExpertPart(Part, Protocol):
+    """What penalised experts can do beside that."""
+
+    def coefficients_used(self, params: Parameters) -> NDArray[np.intp]:
+        """Return how many coefficients of an expert are not zero, its intercept included, (K,)."""
+        ...
+
+
 def united(a: Columns, b: Columns) -> Columns:
     """Return the columns of either."""
     return np.union1d(a[0], b[0]), np.union1d(a[1], b[1])
@@ -80,9 +88,9 @@ def degrees_of(mixture: Mixture, params: MixtureParameters) -> float:
     return float(sum(part.degrees(own) for part, own in zip(parts_of(mixture), params, strict=True)))
 
 
-def parts_of(mixture: Mixture) -> tuple[Part, Part]:
+def parts_of(mixture: Mixture) -> tuple[Part, ExpertPart]:
     """Return gate and experts of a penalised mixture."""
-    return cast(Part, mixture.gate), cast(Part, mixture.expert)
+    return cast(Part, mixture.gate), cast(ExpertPart, mixture.expert)
 
 
 class Solved(NamedTuple):

@@ -88,7 +88,8 @@ class PenalisedExpert:
             pull = np.array([self.on_slopes.value(self._only(coef / self._scale(params), k)) for k in range(len(coef))])
             out[coef.size :] += pull if len(out) - coef.size == len(coef) else pull.sum()
         here = self.base.pack(params)
-        stopped = self.base.pack(self.base.unpack(here + out, params)) == here
+        beyond = here + np.clip(out, -1.0, 1.0)  # short: these are logarithms
+        stopped = self.base.pack(self.base.unpack(beyond, params)) == here
         stopped[: coef.size] = False
         return np.where(stopped, 0.0, out)
 

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from classicmoe.em.degenerate import ONE_ROW
 from classicmoe.lasso.pilot import PilotSearch
 from classicmoe.lasso.problem import LassoProblem
 from classicmoe.lasso.search import Criterion, Found, LassoSearch
-
-ONE_ROW = 1.0  # an expert of less is one too many
 
 
 class Wanted(NamedTuple):

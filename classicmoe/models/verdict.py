@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from classicmoe.em.degenerate import ONE_ROW
 from classicmoe.em.runs import MIRRORED, NESTED, SHAKEN, SPLIT, Fit
 from classicmoe.em.status import Status
-
-NONE = 0.005  # rows that are as good as none
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def _level(fit: Fit, n_experts: int, reached: int, finished: int, suspect: list[
 def _stands(suspect: list[dict[str, Any]]) -> str:
     return ", ".join(
         f"expert {weak['expert']} stands on {weak['rows']:.3g} rows for {weak['coefficients']} coefficients"
-        if weak["rows"] > NONE
-        else f"expert {weak['expert']} has no rows and is one too many"
+        if weak["rows"] > ONE_ROW
+        else f"expert {weak['expert']} has less than one row and is one too many"
         for weak in suspect
     )
