@@ -14,7 +14,7 @@ import numpy as np
 from classicmoe.em.degenerate import ONE_ROW
 from classicmoe.lasso.pilot import PilotSearch
 from classicmoe.lasso.problem import LassoProblem
-from classicmoe.lasso.search import Criterion, Found, LassoSearch
+from classicmoe.lasso.search import Criterion, Found, Grid, LassoSearch
 
 
 class Wanted(NamedTuple):
@@ -45,10 +45,23 @@ def paths_of(problem: LassoProblem, wanted: Wanted) -> list[Found]:
         grid, first = search.grid(null, wanted.alphas, ratio, wanted.share, wanted.n_alphas, near)
         found.append(search.along(grid, first, null, pilot, wanted.criterion, whole))
     found = _regular(found)
-    if pilot is not None and not _settled(found) and _can_be_grown(problem, wanted):
+    one_too_few = n_experts == 2 and wanted.alphas[1] is not None  # the gate's penalty has no path then
+    if not one_too_few and _to_be_grown(problem, found, wanted.alphas):
         for fewer in paths_of(problem.with_experts(n_experts - 1), wanted):
             found.append(search.along(fewer.grid, fewer.first, null, pilot, wanted.criterion, whole, fewer))
     return _regular(found)
+
+
+def path_on(problem: LassoProblem, grid: Grid, criterion: Criterion) -> Found:
+    """Return the solutions on a grid that is given, strongest penalty first, all of them."""
+    null = problem.null()
+    search, begin = LassoSearch(problem), PilotSearch(problem)
+    pilot = begin.pilot() if problem.asked.n_experts > 1 else None
+    found = search.along(grid, 0, null, pilot, criterion)
+    if _to_be_grown(problem, [found], grid[0]):
+        fewer = path_on(problem.with_experts(problem.asked.n_experts - 1), grid, criterion)
+        found = search.along(grid, 0, null, pilot, criterion, fewer=fewer)
+    return found
 
 
 def _regular(found: list[Found]) -> list[Found]:
@@ -56,17 +69,16 @@ def _regular(found: list[Found]) -> list[Found]:
     return [path for path in found if path.regular] or found
 
 
+def _to_be_grown(problem: LassoProblem, found: list[Found], alphas: tuple[Any, Any]) -> bool:
+    """Tell whether solutions with an expert fewer are asked for: starts do not agree, and experts are alike before."""
+    terms = problem.terms
+    weights = [own for own in (terms.gate_weights, terms.expert_weights) if own is not None]
+    alike = not any(own.ndim == 2 for own in weights) and not any(np.ndim(alpha) for alpha in alphas)
+    return problem.asked.n_experts > 1 and alike and terms.limits == (None, None) and not _settled(found)
+
+
 def _settled(found: list[Found]) -> bool:
     """Tell whether a second start, if there was one, leads to the best solution, in which every expert has rows."""
     best = min(found, key=lambda path: min(path.values))
     fit, mass = best.fits[best.chosen], best.answers[best.chosen].solved.mass
     return fit is not None and sum(run.reached for run in fit.runs) >= min(2, len(fit.runs)) and mass.min() > ONE_ROW
-
-
-def _can_be_grown(problem: LassoProblem, wanted: Wanted) -> bool:
-    """Tell whether experts are all alike before the fit, and a smaller model has a path of its own."""
-    terms = problem.terms
-    weights = [own for own in (terms.gate_weights, terms.expert_weights) if own is not None]
-    alike = not any(own.ndim == 2 for own in weights)
-    alike = alike and not any(np.ndim(alpha) for alpha in wanted.alphas) and terms.limits == (None, None)
-    return alike and (problem.asked.n_experts > 2 or wanted.alphas[1] is None)

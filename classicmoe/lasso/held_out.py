@@ -15,9 +15,8 @@ from classicmoe.em.wide import narrowed
 from classicmoe.em.working_set import Solved
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.lasso.choice import criteria_of
-from classicmoe.lasso.pilot import PilotSearch
+from classicmoe.lasso.growing import path_on
 from classicmoe.lasso.problem import LassoProblem
-from classicmoe.lasso.search import LassoSearch
 
 MakeProblem = Callable[[ArraySource], LassoProblem]
 
@@ -55,10 +54,7 @@ def _fold(
     own = make(_rows(problem.wide.source, train))
     share = own.weight / problem.weight
     scaled: list[tuple[Any, Any]] = [(share * np.asarray(gate), share * np.asarray(expert)) for gate, expert in grid]
-    pilot = PilotSearch(own).pilot() if own.asked.n_experts > 1 else None
-    found = LassoSearch(own).along(
-        scaled, 0, own.null(), pilot, lambda answer: criteria_of(answer, own.weight, n_candidates)["bic"]
-    )
+    found = path_on(own, scaled, lambda answer: criteria_of(answer, own.weight, n_candidates)["bic"])
     out = np.full(len(grid), np.nan)
     place = {_key(alphas): i for i, alphas in enumerate(scaled)}
     rest = _rows(problem.wide.source, test)

@@ -61,6 +61,13 @@ def test_classes_with_an_expert_too_many():
     assert three.bic(X, y > 0) <= two.bic(X, y > 0) + 2.0 * np.log(len(y)) + 1e-3
 
 
+def test_folds_know_an_expert_too_many_as_well():
+    X, y = regimes(200, 10)
+    settings = QUICK | {"n_alphas": 8, "criterion": "cv", "cv": 3}
+    two, three = (LassoMoERegressor(k, **settings).fit(X, y).path_ for k in (2, 3))
+    assert np.nanmin(three.criteria["cv"]) < np.nanmin(two.criteria["cv"]) + 0.1  # per row; it was 0.43
+
+
 def _mixture(family, form):
     rng = np.random.default_rng(0)
     gate = SoftmaxParameters(np.array([[0.3, 0.0, 1.0], [0.0, 0.0, 0.0]]))
