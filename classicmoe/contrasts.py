@@ -65,10 +65,17 @@ def newton_direction(gradient: Array, curvature: Array, ridge: float) -> Array |
     return direction if np.isfinite(direction).all() else None
 
 
+def shortened(step: Array, longest: float) -> Array:
+    """Return a step (K, p), or as much of it that no line is longer than ``longest``."""
+    size = max(float(np.abs(step).max()), 1e-300)  # squares of a step without a maximum overflow
+    length = size * np.linalg.norm(step / size, axis=1).max()
+    return step * min(1.0, longest / max(length, 1e-300))
+
+
 def penalised_direction(
     coef: Array, gradient: Array, curvature: Array | None, gram: Array, majoriser: Majoriser
 ) -> Array:
-    """Return the step (K, p) to the maximum of a quadratic minus a penalty.
+    """Return the step to the maximum of a quadratic minus a penalty, in the coefficients of the first n k, (n, p).
 
     The quadratic is Newton's, or without ``curvature`` the Boehning-Lindsay bound, whose step cannot lower the
     objective. It is maximised until the conditions of optimality hold to a share :data:`EXACT` of how far they are off.
@@ -82,9 +89,13 @@ def penalised_direction(
 
 
 def minus_hessian(curvature: Array, shape: tuple[int, ...]) -> Array:
-    """Return minus the second derivative in all coefficients, (K * p, K * p), from its packed pairs."""
+    """Return minus the second derivative in the coefficients of the first n of all k, (n * p, n * p), from its pairs.
+
+    ``shape`` is (n, p); fewer than all if the others' are held.
+    """
     n, width = shape
-    blocks = _blocks(unpack_symmetric(curvature, width), n)
+    n_all = round((1.0 + np.sqrt(1.0 + 8.0 * len(curvature))) / 2.0)  # of which there are so many pairs
+    blocks = _blocks(unpack_symmetric(curvature, width), n_all)[:n, :n]
     return np.asarray(blocks.transpose(0, 2, 1, 3).reshape(n * width, n * width))
 
 

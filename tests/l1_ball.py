@@ -105,14 +105,17 @@ class Answer(NamedTuple):
     multiplier: float
 
 
-def slopes_norm(coef):
-    return float(np.abs(coef[:, 1:]).sum())
+def slopes_norm(coef, grouped=False):
+    """The l1 norm of the slopes, or sqrt(L) times the sum of the lengths of their columns."""
+    slopes = coef[:, 1:]
+    return float(np.sqrt(len(slopes)) * np.linalg.norm(slopes, axis=0).sum() if grouped else np.abs(slopes).sum())
 
 
-def solve(term, n_lines, alpha=0.0, radius=None, reference=False):
-    """The maximum with a penalty, or in the ball; in the reference form the last line is zero."""
+def solve(term, n_lines, alpha=0.0, radius=None, reference=False, grouped=False):
+    """The maximum with a penalty, or in the ball; in the reference form the last line is zero and in no norm."""
     coef = cp.Variable((n_lines, term.x.shape[1]))
-    size = cp.sum(cp.abs(coef[:, 1:]))
+    slopes = coef[:-1, 1:] if reference else coef[:, 1:]
+    size = np.sqrt(slopes.shape[0]) * cp.sum(cp.norm(slopes, 2, axis=0)) if grouped else cp.sum(cp.abs(slopes))
     limits = [coef[-1] == 0.0] if reference else []
     ball = [] if radius is None else [size <= radius]
     problem = cp.Problem(cp.Maximize(term.expression(coef) - alpha * size), ball + limits)

@@ -68,6 +68,7 @@ PENALTIES = {
     "elastic net": {"l1_ratio": 0.5},
     "elastic net reference": {"l1_ratio": 0.1, "gate_form": "reference"},
     "group": {"penalty": "group"},
+    "group reference": {"penalty": "group", "gate_form": "reference"},
     "mcp": {"penalty": "mcp"},
     "mcp reference": {"penalty": "mcp", "gate_form": "reference"},
     "scad": {"penalty": "scad"},

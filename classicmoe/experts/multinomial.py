@@ -22,7 +22,7 @@ from sklearn.base import BaseEstimator
 
 from classicmoe import kernels
 from classicmoe.contracts import SHARE, Array, Block, Ground, Measure, Scaling, Step
-from classicmoe.contrasts import mm_direction, newton_direction, ridge_gradient
+from classicmoe.contrasts import mm_direction, newton_direction, ridge_gradient, shortened
 from classicmoe.exceptions import ConfigurationError
 from classicmoe.experts._class_logits import ClassLogits, MultinomialParameters
 from classicmoe.symmetric import unpack_symmetric
@@ -213,8 +213,7 @@ class MultinomialExpert(ClassLogits, BaseEstimator):
                 gram = unpack_symmetric(statistics.gram[k], gradient.shape[-1])
                 change[k] = mm_direction(gradient[k], gram, self.ridge)
             else:
-                longest = np.linalg.norm(direction, axis=1).max()
-                change[k] = SHARE[step] * min(1.0, LONGEST / max(longest, 1e-300)) * direction
+                change[k] = SHARE[step] * shortened(direction, LONGEST)
         return self._centred(params.coef + change)
 
     def score(self, params: MultinomialParameters, statistics: MultinomialStatistics) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.contracts import SHARE, Array, Block, Design, Ground, Response, Step
-from classicmoe.contrasts import penalised_direction
+from classicmoe.contrasts import penalised_direction, shortened
 from classicmoe.covariances.linear import EMPTY
 from classicmoe.experts._class_logits import MultinomialParameters
 from classicmoe.experts.multinomial import LONGEST, MultinomialExpert, MultinomialStatistics
@@ -124,11 +124,7 @@ class PenalisedClasses(MultinomialExpert):
             gram = unpack_symmetric(statistics.gram[k], width)
             curvature = None if step == "safe" or statistics.curvature is None else statistics.curvature[k]
             change = penalised_direction(coef[k], statistics.gradient[k], curvature, gram, made)
-            if curvature is not None:
-                size = max(float(np.abs(change).max()), 1e-300)  # squares of a step without a maximum overflow
-                longest = size * np.linalg.norm(change / size, axis=1).max()
-                change *= SHARE[step] * min(1.0, LONGEST / max(longest, 1e-300))
-            coef[k] += change
+            coef[k] += change if curvature is None else SHARE[step] * shortened(change, LONGEST)
         return self._levelled(coef)
 
     def _levelled(self, coef: Array) -> MultinomialParameters:

@@ -57,6 +57,13 @@ class ConstrainedGate(PenalisedGate):
     def _binds(self, params: SoftmaxParameters) -> bool:
         return len(params.coef) == self.limits.n_lines
 
+    def _of_all(self, coef: Array) -> Majoriser:
+        """Return the majoriser of all lines: constraints are about all, and a reference is held at zero."""
+        threshold, ridge, grouped = self.majoriser(coef)
+        if self.form == "reference":
+            threshold = np.pad(np.broadcast_to(threshold, ridge.shape), ((0, 1), (0, 0)), constant_values=np.inf)
+        return Majoriser(threshold, self._filled(ridge), grouped)
+
     # -- coefficients that meet the constraints -----------------------------------------------------------------------
 
     def penalty(self, params: SoftmaxParameters) -> float:
@@ -67,7 +74,7 @@ class ConstrainedGate(PenalisedGate):
         """Return the nearest coefficients that meet the constraints."""
         if not self._binds(params) or self.limits.hold(params.coef, within):
             return params
-        return self._levelled(nearest(self.limits, self.majoriser(params.coef), params.coef))
+        return self._levelled(nearest(self.limits, self._of_all(params.coef), params.coef))
 
     def start(self, n_experts: int, width: int) -> SoftmaxParameters:
         """Return a gate that asks all experts alike, as far as the constraints allow it."""
@@ -89,7 +96,7 @@ class ConstrainedGate(PenalisedGate):
         if within is not params:
             return within
         coef, curvature = params.coef, None if step == "safe" else statistics.curvature
-        majoriser = self.majoriser(coef)
+        majoriser = self._of_all(coef)
         bound = np.kron(0.5 * np.eye(len(coef)), ground.gate_gram)
         hessian = bound if curvature is None else minus_hessian(curvature, coef.shape)
         new = maximise_within(
@@ -109,7 +116,7 @@ class ConstrainedGate(PenalisedGate):
         """Return what the multipliers of the constraints leave of the derivatives: 0 at an optimum."""
         if len(params.coef) == 1 or not self._binds(params):
             return super().score(params, statistics)
-        return shortest(self.limits, self.majoriser(params.coef), statistics.gradient, params.coef).ravel()
+        return shortest(self.limits, self._of_all(params.coef), statistics.gradient, params.coef).ravel()
 
     # -- working sets -------------------------------------------------------------------------------------------------
 

@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicmoe.contracts import SHARE, Array, Design, Ground, Step
-from classicmoe.contrasts import penalised_direction
+from classicmoe.contrasts import penalised_direction, shortened
 from classicmoe.gates.softmax import SoftmaxGate, SoftmaxParameters, SoftmaxStatistics
 from classicmoe.penalties import Majoriser, Penalty, relevel, violation
 
 Form = Literal["symmetric", "reference"]
-FAR = 50.0  # below all others: the log-odds of an expert without rows
+FAR = 50.0  # log-odds of an expert without rows, below all others; no Newton step is longer
 
 
 class PenalisedGate(SoftmaxGate):
@@ -36,7 +36,8 @@ class PenalisedGate(SoftmaxGate):
     Parameters
     ----------
     on_slopes : Penalty
-        On the slopes of standardised columns, in log-likelihood units.
+        On the slopes of standardised columns, in log-likelihood units; in the reference form on the lines of all
+        experts but the last.
     form : {"symmetric", "reference"}, default="symmetric"
         Whether all experts' slopes are penalised or the last expert's are zero.
     solver : {"newton", "mm"}, default="newton"
@@ -60,16 +61,20 @@ class PenalisedGate(SoftmaxGate):
         """Return the gate with a larger ridge."""
         return PenalisedGate(self.on_slopes, self.form, self.solver, max(ridge, self.ridge))
 
+    def _free(self, values: Array) -> Array:
+        """Return the lines that are estimated: all, or in the reference form all but the last."""
+        return values[:-1] if self.form == "reference" else values
+
+    def _filled(self, values: Array) -> Array:
+        """Return the lines of all experts, that of a reference with zeros."""
+        return np.pad(values, ((0, 1), (0, 0))) if self.form == "reference" else values
+
     def majoriser(self, coef: Array) -> Majoriser:
-        """Return the weighted norm and ridge that touch the penalty at ``coef`` (K, p)."""
-        made = self.on_slopes.majoriser(coef)
+        """Return the weighted norm and ridge that touch the penalty of the lines that are estimated at ``coef``."""
+        made = self.on_slopes.majoriser(self._free(coef))
         ridge = made.ridge.copy()
         ridge[:, 1:] += self.ridge
-        threshold = made.threshold
-        if self.form == "reference":
-            threshold = np.array(threshold)
-            threshold[-1] = np.inf  # the intercept of the last expert, too
-        return made._replace(threshold=threshold, ridge=ridge)
+        return made._replace(ridge=ridge)
 
     def update(
         self, params: SoftmaxParameters, statistics: SoftmaxStatistics, ground: Ground, step: Step = "full"
@@ -77,11 +82,12 @@ class PenalisedGate(SoftmaxGate):
         """Return the parameters after a share of the penalised Newton step, or after one MM step ("safe")."""
         if len(params.coef) == 1:
             return params
-        majoriser = self.majoriser(params.coef)
+        coef, gradient = self._free(params.coef), self._free(statistics.gradient)
         curvature = None if step == "safe" else statistics.curvature
-        change = penalised_direction(params.coef, statistics.gradient, curvature, ground.gate_gram, majoriser)
-        share = 1.0 if curvature is None else SHARE[step]
-        return self._levelled(params.coef + share * change)
+        change = penalised_direction(coef, gradient, curvature, ground.gate_gram, self.majoriser(params.coef))
+        if curvature is not None:  # a concave penalty leaves a gate that separates without a maximum
+            change = SHARE[step] * shortened(change, FAR)
+        return self._levelled(self._filled(coef + change))
 
     def _levelled(self, coef: Array) -> SoftmaxParameters:
         """Return the cheapest of the coefficients that are one and the same gate."""
@@ -93,18 +99,20 @@ class PenalisedGate(SoftmaxGate):
 
     def penalty(self, params: SoftmaxParameters) -> float:
         """Return the penalty on the slopes."""
-        return self.on_slopes.value(params.coef) + super().penalty(params)
+        return self.on_slopes.value(self._free(params.coef)) + super().penalty(params)
 
     def score(self, params: SoftmaxParameters, statistics: SoftmaxStatistics) -> Array:
         """Return the least subgradient in the coefficients: 0 where the conditions of optimality hold."""
         if len(params.coef) == 1:
             return np.zeros(params.coef.size)
-        return violation(self.majoriser(params.coef), statistics.gradient, params.coef).ravel()
+        return self._violation(params.coef, statistics.gradient).ravel()
+
+    def _violation(self, coef: Array, gradient: Array) -> Array:
+        return self._filled(violation(self.majoriser(coef), self._free(gradient), self._free(coef)))
 
     def violation_at_zero(self, params: SoftmaxParameters, gradient: Array) -> Array:
         """Return by how much derivatives (K, 1 + P) exceed what slopes of zero allow, per column, (P,)."""
-        zero = np.zeros_like(gradient)
-        return np.asarray(np.abs(violation(self.majoriser(zero), gradient, zero))[:, 1:].max(axis=0))
+        return np.asarray(np.abs(self._violation(np.zeros_like(gradient), gradient))[:, 1:].max(axis=0))
 
     def recolumned(self, params: SoftmaxParameters, take: NDArray[np.intp]) -> SoftmaxParameters:
         """Return the coefficients at the given positions, zero at -1."""
@@ -139,9 +147,9 @@ class PenalisedGate(SoftmaxGate):
 
     def unpack(self, vector: Array, like: SoftmaxParameters) -> SoftmaxParameters:
         """Invert :meth:`pack`; slopes that an infinite threshold holds at zero stay there."""
-        coef = vector.reshape(like.coef.shape)
-        held = np.isinf(np.broadcast_to(self.majoriser(like.coef).threshold, coef.shape))
-        return self._levelled(np.where(held, 0.0, coef))
+        coef = self._free(vector.reshape(like.coef.shape))
+        held = np.isinf(self.majoriser(like.coef).threshold)
+        return self._levelled(self._filled(np.where(held, 0.0, coef)))
 
     def permute(self, params: SoftmaxParameters, order: NDArray[np.intp]) -> SoftmaxParameters:
         """Return the coefficients with experts in another order; in the reference form the last one is zero again."""

@@ -148,6 +148,7 @@ class LassoProblem:
         response of unit deviation.
         """
         by_gate, by_expert = null.gradient
+        by_gate = by_gate[:-1] if self.terms.form == "reference" else by_gate
         needs_gate = least_alpha(self.terms.on_gate(1.0), by_gate) if self.asked.n_experts > 1 else 0.0
         needs_expert = least_alpha(self.terms.on_experts(1.0), by_expert)
         unit = self.terms.unit

@@ -40,8 +40,12 @@ class Terms(NamedTuple):
     limits: tuple[Limits | None, Limits | None] = (None, None)  # of gate and experts, on all columns
 
     def on_gate(self, alpha: Any) -> Penalty:
-        """Return the gate's penalty on all columns."""
-        return PENALTIES[self.kind](alpha, weights=self.gate_weights, **self._options(self.weight))
+        """Return the gate's penalty on all columns, of the lines that are estimated."""
+        weights = self.gate_weights
+        if self.form == "reference":
+            alpha = alpha[:-1] if np.ndim(alpha) else alpha
+            weights = weights[:-1] if weights is not None and weights.ndim == 2 else weights
+        return PENALTIES[self.kind](alpha, weights=weights, **self._options(self.weight))
 
     def on_experts(self, alpha: Any) -> Penalty:
         """Return the experts' penalty on all columns, for slopes of the scaled response."""
@@ -126,10 +130,10 @@ def constrained(
     for side, penalty, own_names, design in zip(
         SIDES, (terms.on_gate(1.0), terms.on_experts(1.0)), names, designs, strict=True
     ):
-        held = np.isinf(penalty.majoriser(np.zeros((n_experts, design.width))).threshold)
         reference = side == "gate" and terms.form == "reference"
-        held[-1] |= reference
         experts = range(n_experts - reference)
+        held = np.ones((n_experts, design.width), dtype=bool)
+        held[: len(experts)] = np.isinf(penalty.majoriser(np.zeros((len(experts), design.width))).threshold)
         unit = (0.0, 1.0) if side == "gate" else (float(response.center[0]), float(response.scale[0]))
         symmetric = side == "gate" and not reference
         found = resolve(constraints, side, own_names, experts, design, held, unit, symmetric)

@@ -20,8 +20,8 @@ from classicmoe.models.frames import Column, array_names, as_table, kind_of, nul
 _CHUNK = 1 << 17
 _FIRST = 3
 CURE = (
-    "Drop these rows (command line: --na drop; in Python: X.dropna(), and the same rows of y), or impute the values "
-    "first (sklearn.impute)."
+    "Drop these rows and the same ones of y (command line: --na drop; in Python, from a data frame: X.dropna()), or "
+    "impute the values first (sklearn.impute)."
 )
 
 

@@ -229,10 +229,20 @@ def test_copies_of_columns_are_told(form):
         quick(8.0, 15.0, n_init=2).fit(form(X), y)
 
 
-def test_reference_form_knows_its_last_expert():
+@pytest.mark.parametrize("penalty", ["l1", "group", "mcp"])
+def test_reference_form_knows_its_last_expert(penalty):
     X, y = regimes(150, 6)
-    m = quick(6.0, 12.0, gate_form="reference").fit(X, y)
-    assert not m.gate_coef_[-1].any() and m.gate_intercept_[-1] == 0.0
+    m = quick(6.0, 12.0, gate_form="reference", penalty=penalty).fit(X, y)
+    assert m.gate_coef_[0].any() and not m.gate_coef_[-1].any() and m.gate_intercept_[-1] == 0.0
+    assert m.optimality_ < 1e-6
+
+
+def test_two_groups_are_one_slope_in_either_form():
+    """Of two experts a group of the gate is the log-odds, whichever form they have."""
+    X, y = regimes(150, 6)
+    last, none = (quick(6.0, 12.0, gate_form=f, penalty="group").fit(X, y) for f in ("reference", "symmetric"))
+    assert last.objective_ == pytest.approx(none.objective_, rel=1e-10)
+    np.testing.assert_allclose(last.predict(X), none.predict(X), rtol=1e-5)
 
 
 def test_a_collapse_is_told():

@@ -8,7 +8,7 @@ from classicmoe.experts.penalised import PenalisedExpert
 from classicmoe.experts.penalised_classes import PenalisedClasses
 from classicmoe.gates import SoftmaxGate
 from classicmoe.gates.penalised import PenalisedGate
-from classicmoe.penalties import L1
+from classicmoe.penalties import L1, Group
 from tests.cases import Case, block_of
 from tests.l1_ball import Lines, Softmax, slopes_norm, solve
 
@@ -20,7 +20,7 @@ FLAT = 1e-9  # largest derivative at which ours ends
 class Fixed:
     """One part of an M-step: responsibilities are given, variances stay."""
 
-    def __init__(self, kind, seed, alpha):
+    def __init__(self, kind, seed, alpha, penalty="l1"):
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(N, P)) + 0.4 * rng.normal(size=(N, 1))
         X = 2.0 + X * np.resize([1.0, 5.0, 0.2], P)
@@ -35,7 +35,7 @@ class Fixed:
         self.kind, self.block, self.ground = kind, block_of(problem), problem.ground
         self.resp = np.ascontiguousarray(rng.dirichlet(np.ones(K), N).T)
         x, own = self.block.expert_columns.T.copy(), self.block.y[0].copy()
-        self.penalty = L1(alpha)
+        self.penalty = {"l1": L1, "group": Group}[penalty](alpha)
         if kind in ("symmetric", "reference"):
             self.part = PenalisedGate(self.penalty, kind)
             self.params = self.part.start(K, 1 + P)
@@ -61,8 +61,12 @@ class Fixed:
             return params.coef
         return params.coef[0] if self.kind == "multinomial" else self.part.base.as_line(params).coef
 
+    def penalised(self, coef):
+        """The lines that the penalty knows of."""
+        return coef[:-1] if self.kind == "reference" else coef
+
     def value(self, params):
-        return self.term.value(self.coef(params)) - self.penalty.value(self.coef(params))
+        return self.term.value(self.coef(params)) - self.penalty.value(self.penalised(self.coef(params)))
 
     def stepped(self, params, statistics, step):
         new = self.part.update(params, statistics, self.ground, step)
@@ -98,18 +102,27 @@ def distance(fixed, a, b):
     return np.linalg.norm(a - b), np.linalg.eigvalsh(bend)[a.shape[1]]  # a level for every column has none
 
 
+@pytest.mark.parametrize("penalty", ["l1", "group"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_steps_end_at_the_conic_solvers_maximum(kind, seed):
-    alpha = 1.5
-    fixed = Fixed(kind, seed, alpha)
+def test_steps_end_at_the_conic_solvers_maximum(kind, penalty, seed):
+    alpha = 4.0 if (kind, penalty) == ("gaussian", "group") else 1.5  # some columns are in, and mostly some out
+    form = {"reference": kind == "reference", "grouped": penalty == "group"}
+    fixed = Fixed(kind, seed, alpha, penalty)
     ours = fixed.climb()
-    zero = ours[:, 1:] == 0.0
-    assert 0 < zero.sum() < zero.size
+    zero = fixed.penalised(ours)[:, 1:] == 0.0
+    assert not zero.all()
+    if penalty == "l1":
+        assert zero.any()
+    else:
+        assert np.array_equal(zero.any(axis=0), zero.all(axis=0))
+
+    def size(coef):
+        return slopes_norm(fixed.penalised(coef), form["grouped"])
 
     def objective(coef):
-        return fixed.term.value(coef) - alpha * slopes_norm(coef)
+        return fixed.term.value(coef) - alpha * size(coef)
 
-    theirs = solve(fixed.term, len(ours), alpha, reference=kind == "reference").coef
+    theirs = solve(fixed.term, len(ours), alpha, **form).coef
     best = objective(ours)
     gap = best - objective(theirs)
     assert -1e-12 * abs(best) <= gap <= 1e-6 * abs(best)
@@ -117,14 +130,15 @@ def test_steps_end_at_the_conic_solvers_maximum(kind, seed):
     # along the way is half of that at its end, or more.
     far, bend = distance(fixed, ours, theirs)
     assert far <= np.sqrt(4.0 * max(gap, 1e-13 * abs(best)) / bend)
-    if kind == "symmetric":  # also the level: the median of a column is zero
-        assert np.abs(np.median(theirs[:, 1:], axis=0)).max() < 1e-4
-        assert np.array_equal(np.median(ours[:, 1:], axis=0), np.zeros(P))
+    if kind == "symmetric":  # also the level: the median of a column is zero, or the mean of a group
+        middle = np.mean if penalty == "group" else np.median
+        assert np.abs(middle(theirs[:, 1:], axis=0)).max() < 1e-4
+        assert np.abs(middle(ours[:, 1:], axis=0)).max() <= (1e-15 if penalty == "group" else 0.0)
 
-    radius = slopes_norm(ours)
-    in_ball = solve(fixed.term, len(ours), radius=radius, reference=kind == "reference")
+    radius = size(ours)
+    in_ball = solve(fixed.term, len(ours), radius=radius, **form)
     inside = in_ball.coef
-    assert slopes_norm(inside) <= radius + 1e-6
+    assert size(inside) <= radius + 1e-6
     # What the ball gains by its own inaccuracy is the multiplier times what the norm is beyond it.
     assert abs(fixed.term.value(inside) - fixed.term.value(ours)) <= 1e-6 * abs(best)
     far, bend = distance(fixed, ours, inside)
