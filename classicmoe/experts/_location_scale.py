@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from classicmoe.contracts import Array, Block, Design, Ground, Response, Scaling
 from classicmoe.experts._linear import LinearFamily, LinearParameters
 
+LOG_SCALES = (-300.0, 300.0)  # squares of their exponentials, and products with these, are finite
+
 
 class LocationScaleFamily(LinearFamily):
     """A family with an identity link whose first further parameter ``more[:, 0]`` is the logarithm of a scale."""
@@ -52,9 +54,12 @@ class LocationScaleFamily(LinearFamily):
         """Return which scales are at the floor."""
         return np.asarray(np.exp(2.0 * params.more[:, 0]) <= 1.0001 * ground.floor)
 
+    def _within(self, more: Array) -> Array:
+        return np.column_stack([np.clip(more[:, :1], *LOG_SCALES), more[:, 1:]])
+
     def from_line(self, line: LinearParameters, like: LinearParameters, floor: float = 0.0) -> LinearParameters:
         """Return parameters whose scales are not below the floor."""
-        more = self._within(line.more).copy()
+        more = self._within(line.more)
         if floor > 0.0:
             more[:, 0] = np.maximum(more[:, 0], 0.5 * np.log(floor))
         return line._replace(more=more)

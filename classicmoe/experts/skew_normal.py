@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import log_ndtr
+from scipy.special import erfcx, log_ndtr
 from sklearn.base import BaseEstimator
 
 from classicmoe.contracts import Array, Block
@@ -70,10 +70,10 @@ class SkewNormalExpert(SkewExpert, BaseEstimator):
 
     def latent(self, params: LinearParameters, block: Block) -> tuple[Array, Array, Array]:
         """Return 1, E[T | y] and E[T^2 | y]."""
-        d, slanted, log_cdf = self._log_ratio(params, block)
+        d, slanted, _ = self._log_ratio(params, block)
         sigma, psi, gamma = self._sigma(params.more)
         mean, deviation = psi / sigma * d, gamma / sigma
-        hazard = np.exp(-0.5 * (LOG_2PI + np.square(slanted)) - log_cdf)
+        hazard = np.sqrt(2.0 / np.pi) / erfcx(-slanted / np.sqrt(2.0))  # phi / Phi, exact far below
         first = mean + deviation * hazard
         return np.ones_like(d), first, np.square(deviation) + mean * first
 

@@ -128,9 +128,8 @@ class SkewTExpert(SkewExpert, BaseEstimator):
         return [first, second]
 
     def _within(self, more: Array) -> Array:
-        if self._fixed:
-            return more
-        return np.column_stack([more[:, :2], np.clip(more[:, 2], *COORDINATES)])
+        more = super()._within(more)
+        return more if self._fixed else np.column_stack([more[:, :2], np.clip(more[:, 2], *COORDINATES)])
 
     def shift(self, params_more: Array) -> Array:
         """Return E[T]; infinite degrees of freedom give sqrt(2 / pi)."""

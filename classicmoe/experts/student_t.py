@@ -141,6 +141,7 @@ class StudentTExpert(LocationScaleFamily, ScoredExpert, BaseEstimator):
         return self._within(out)
 
     def _within(self, more: Array) -> Array:
+        more = super()._within(more)
         return more if self._fixed else np.column_stack([more[:, 0], np.clip(more[:, 1], *COORDINATES)])
 
     def named_more(self, params: LinearParameters) -> dict[str, Array]:

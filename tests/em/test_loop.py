@@ -254,3 +254,14 @@ def test_one_expert_needs_at_most_two_passes(gate):
         assert len(outcome.path) <= 3
         pack, pooled = problem.mixture.expert.pack, problem.mixture.expert.start(1, problem.ground)
         assert largest_difference(pack(pooled), pack(outcome.triple.params.expert)) < 1e-9
+
+
+@over(ENGINE)
+@pytest.mark.parametrize("size", (30.0, 3000.0))
+def test_a_leap_far_away_is_worth_a_number(case, size, seed):
+    """An extrapolation may go anywhere; what it is worth decides, and a warning of NumPy would be the user's."""
+    problem, params = ready(case, n=60)
+    vector = problem.mixture.pack(params)
+    way = np.random.default_rng(seed).choice([-1.0, 0.0, 1.0], size=vector.size)
+    far = problem.evaluate(problem.mixture.unpack(vector + size * way, params))
+    assert not np.isnan(far.objective) and far.objective < np.inf
