@@ -52,7 +52,7 @@ class ModelTableError(DataError):
 
 
 class TooFewModelsError(DataError):
-    """Fewer models than a slope can be read off."""
+    """Fewer models than a criterion needs: to read a slope off, or to compare held-out scores of."""
 
 
 class NotComparableError(ClassicMoEError, ValueError):

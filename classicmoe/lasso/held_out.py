@@ -13,7 +13,7 @@ from classicmoe.em.evaluate import Evaluator
 from classicmoe.em.source import ArraySource
 from classicmoe.em.wide import narrowed
 from classicmoe.em.working_set import Solved
-from classicmoe.exceptions import ConfigurationError
+from classicmoe.exceptions import ConfigurationError, TooFewModelsError
 from classicmoe.lasso.choice import criteria_of
 from classicmoe.lasso.growing import path_on
 from classicmoe.lasso.problem import LassoProblem
@@ -28,6 +28,13 @@ def held_out(
 
     ``make`` poses the same problem on other rows. Every fold searches a path of its own from its own starts; penalties
     go with the weight of the fold's rows. NaN where a fold's path does not reach.
+
+    Raises
+    ------
+    ConfigurationError
+        No folds, or folds of other rows.
+    TooFewModelsError
+        No penalty at which every fold has a regular solution: folds without one would not be compared alike.
     """
     source = problem.wide.source
     labels = source.y[:, 0] if getattr(problem.terms.base, "classifies", False) else None
@@ -38,6 +45,13 @@ def held_out(
     if not folds or max(np.max(rows, initial=0) for fold in folds for rows in fold) >= source.n_rows:
         raise ConfigurationError(f"cv={cv!r} has no folds, or rows beyond the {source.n_rows} that there are.")
     scores = np.array([_fold(problem, make, grid, train, test, n_candidates) for train, test in folds])
+    if np.isnan(scores).any(axis=0).all():
+        reached = ", ".join(str(np.count_nonzero(~np.isnan(own))) for own in scores)
+        raise TooFewModelsError(
+            f'criterion="cv": at none of the {len(grid)} penalties of the path do all {len(scores)} folds have a '
+            f"regular solution (they have at {reached} of them): experts collapse, or fewer than five rows are left for a "
+            "coefficient. Raise n_init, take fewer experts, larger folds of training rows (cv=) or another criterion."
+        )
     errors = scores.std(axis=0, ddof=1) / np.sqrt(len(scores)) if len(scores) > 1 else np.full(len(grid), np.nan)
     return scores.mean(axis=0), errors
 

@@ -290,6 +290,14 @@ def test_held_out_scores_choose():
     assert scores[m.path_.chosen] < -norm.logpdf(y, y.mean(), y.std()).mean()
 
 
+def test_folds_without_a_common_penalty_are_told():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 30))
+    y = rng.gamma(3.0, np.exp(np.where(X[:, 0] > 0.0, 0.6, -0.6) * X[:, 1]) / 3.0)
+    with pytest.raises(TooFewModelsError, match=r"none of the \d+ penalties .* all 3 folds .* Raise n_init"):
+        quick(expert="gamma", n_alphas=4, criterion="cv", cv=3, n_init=1).fit(X, y)
+
+
 def test_slopes_need_a_path():
     X, y = regimes(150, 5)
     with pytest.raises(TooFewModelsError, match="n_alphas=4"):
