@@ -49,8 +49,9 @@ def held_out(
         reached = ", ".join(str(np.count_nonzero(~np.isnan(own))) for own in scores)
         raise TooFewModelsError(
             f'criterion="cv": at none of the {len(grid)} penalties of the path do all {len(scores)} folds have a '
-            f"regular solution (they have at {reached} of them): experts collapse, or fewer than five rows are left for a "
-            "coefficient. Raise n_init, take fewer experts, larger folds of training rows (cv=) or another criterion."
+            f"regular solution (they have at {reached} of them): experts collapse, or fewer than five rows are left "
+            "for a coefficient. Raise n_init, take fewer experts, larger folds of training rows (cv=) or another "
+            "criterion."
         )
     errors = scores.std(axis=0, ddof=1) / np.sqrt(len(scores)) if len(scores) > 1 else np.full(len(grid), np.nan)
     return scores.mean(axis=0), errors
