@@ -67,7 +67,11 @@ class PenalisedGate(SoftmaxGate):
 
     def _filled(self, values: Array) -> Array:
         """Return the lines of all experts, that of a reference with zeros."""
-        return np.pad(values, ((0, 1), (0, 0))) if self.form == "reference" else values
+        if self.form == "symmetric":
+            return values
+        out = np.zeros((len(values) + 1, values.shape[1]))  # np.pad takes as long as a step
+        out[:-1] = values
+        return out
 
     def majoriser(self, coef: Array) -> Majoriser:
         """Return the weighted norm and ridge that touch the penalty of the lines that are estimated at ``coef``."""
