@@ -24,7 +24,7 @@ def relevel(majoriser: Majoriser, coef: Array) -> Array:
 
     Of equally good levels the lowest: without ridges one coefficient of a column becomes exactly 0, the lower of the
     two middle ones for an even number of lines. The intercepts stay, and so do columns of which a line is held at zero
-    by an infinite threshold (a reference line) and columns without penalty.
+    by an infinite threshold and columns without penalty.
 
     Parameters
     ----------
